@@ -1,0 +1,342 @@
+"""Finds, validates and digests what is written in words: programs, lexicons, languages, recipes, dataset cards.
+
+The data folders stand beside the package in a checkout and inside it (`ranscore/_data`) in a wheel. A folder named by the
+environment variable `RANSCORE_HOME` is searched first, so that a finding, a recipe or a card of one's own is one more file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from ranscore.errors import InputError, UnknownNameError, list_faults
+from ranscore.phrases import compile_phrase
+from ranscore.records import (
+    AnswerForm,
+    Clarification,
+    Derivation,
+    Edit,
+    Exemplar,
+    Means,
+    Program,
+    Provenance,
+    Record,
+    SynonymRule,
+)
+
+PROGRAM_SET = "cxr21"
+T = TypeVar("T", bound=BaseModel)
+
+
+class RuleText(Record):
+    """A synonym rule as it stands in a file."""
+
+    means: Means
+    phrases: tuple[str, ...] = Field(min_length=1)
+
+
+class ExemplarText(Record):
+    """An exemplar as it stands in a file."""
+
+    passage: str
+    answer: Literal["present", "absent"]
+
+
+class FindingFile(Record):
+    """`programs/<set>/findings/<id>.yaml`: the seed of one finding."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    source: str = ""
+    definition: str
+    present_when: tuple[str, ...] = ()
+    absent_when: tuple[str, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+    exemplars: tuple[ExemplarText, ...] = ()
+    derived: Derivation | None = None
+
+
+class LexiconEdit(Record):
+    """One concept of an expert lexicon."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    kind: Literal["synonym_rule", "exemplar", "clarification"]
+    concept: str = ""
+    source: str = "Annotation guideline"
+    rule: RuleText | None = None
+    exemplar: ExemplarText | None = None
+    present_when: str | None = None
+    absent_when: str | None = None
+
+
+class LexiconFile(Record):
+    """`programs/<set>/lexicon/<id>.yaml`: expert edits of one finding."""
+
+    finding: str
+    authors: tuple[str, ...] = ()
+    edits: tuple[LexiconEdit, ...] = ()
+
+
+class SetFile(Record):
+    """`programs/<set>/program.yaml`: what all findings share."""
+
+    id: str
+    version: str
+    name: str
+    authors: tuple[str, ...] = ()
+    source: str = ""
+    instruction: str
+    form: AnswerForm = AnswerForm()
+    order: tuple[str, ...] = ()
+
+
+class Sections(Record):
+    """Heading words of reports: the text under `read` is read, that under `unread` is not."""
+
+    read: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+class Cues(Record):
+    """Words that negate, hedge or place in the past what stands near them (NegEx, ConText); phrases."""
+
+    negation_before: tuple[str, ...] = ()
+    negation_after: tuple[str, ...] = ()
+    not_negation: tuple[str, ...] = ()
+    hedge_before: tuple[str, ...] = ()
+    hedge_after: tuple[str, ...] = ()
+    not_hedge: tuple[str, ...] = ()
+    context_before: tuple[str, ...] = ()
+    context_after: tuple[str, ...] = ()
+    terminators: tuple[str, ...] = ()
+
+
+class LanguageFile(Record):
+    """`programs/<set>/languages/<code>.yaml`: sections, cues, and each finding's terms in one language."""
+
+    language: str
+    name: str
+    authors: tuple[str, ...] = ()
+    source: str = ""
+    sections: Sections = Sections()
+    cues: Cues = Cues()
+    terms: dict[str, tuple[RuleText, ...]] = Field(default_factory=dict)
+
+
+def data_roots() -> list[Path]:
+    """The folders that hold `programs/`, `optimizers/` and `datasets/`, the user's own first."""
+    package = Path(__file__).resolve().parent
+    shipped = package / "_data" if (package / "_data").is_dir() else package.parent
+    own = os.environ.get("RANSCORE_HOME")
+    return [Path(own), shipped] if own else [shipped]
+
+
+def data_files(folder: str, pattern: str) -> dict[str, Path]:
+    """Files by stem (or by folder name for `*/card.yaml`) under a data folder; the user's own hide shipped ones."""
+    found: dict[str, Path] = {}
+    for root in reversed(data_roots()):
+        for path in sorted((root / folder).glob(pattern)):
+            found[path.parent.name if pattern.startswith("*/") else path.stem] = path
+    return found
+
+
+def read_yaml(path: Path, shape: type[T]) -> T:
+    """One data file in its shape; raises InputError with all faults of the file."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+        raise InputError(f"{path}: {' '.join(str(fault).split())}; expected a YAML file in UTF-8.") from None
+    try:
+        return shape.model_validate(data)
+    except ValidationError as fault:
+        raise list_faults(str(path), validation_faults(fault)) from None
+
+
+def validation_faults(fault: ValidationError) -> Iterator[str]:
+    """Each fault of a validation as one line: where, what was found, what is expected."""
+    for error in fault.errors():
+        where = ".".join(str(part) for part in error["loc"]) or "the file"
+        yield f"{where}: {error['msg']}, found {error['input']!r:.80}"
+
+
+@lru_cache(maxsize=8)
+def program_set(name: str = PROGRAM_SET) -> SetFile:
+    """What all findings of a program set share."""
+    return read_yaml(_set_file(name, "program.yaml"), SetFile)
+
+
+def _set_file(name: str, *parts: str) -> Path:
+    for root in data_roots():
+        path = root.joinpath("programs", name, *parts)
+        if path.is_file():
+            return path
+    raise InputError(f"programs/{name}/{'/'.join(parts)} is missing; the installation is broken: install ranscore again.")
+
+
+@lru_cache(maxsize=8)
+def findings(name: str = PROGRAM_SET) -> dict[str, FindingFile]:
+    """All findings of a program set by id, in the set's order; a finding that the order does not name comes last."""
+    files = {k: read_yaml(p, FindingFile) for k, p in data_files(f"programs/{name}/findings", "*.yaml").items()}
+    order = [f for f in program_set(name).order if f in files]
+    result = {f: files[f] for f in [*order, *sorted(set(files) - set(order))]}
+    for stem, finding in result.items():
+        if finding.id != stem:
+            raise InputError(f"findings/{stem}.yaml: id is {finding.id!r}, expected {stem!r}: the file's name is the id.")
+        _check_rules(f"findings/{stem}.yaml", finding.rules)
+    return result
+
+
+def _check_rules(where: str, rules: Iterable[RuleText]) -> None:
+    faults = []
+    for phrase in (p for rule in rules for p in rule.phrases):
+        try:
+            compile_phrase(phrase)
+        except InputError as fault:
+            faults.append(str(fault))
+    if faults:
+        raise list_faults(where, faults)
+
+
+def finding_ids() -> tuple[str, ...]:
+    """The ids of the findings, in order."""
+    return tuple(findings())
+
+
+def asked_ids() -> tuple[str, ...]:
+    """The ids of the findings that a model is asked for: all but the derived ones."""
+    return tuple(f.id for f in findings().values() if f.derived is None)
+
+
+def finding_name(finding: str) -> str:
+    """A finding's name as it is shown."""
+    return findings()[finding].name
+
+
+def finding_id(name: str) -> str:
+    """The id behind a name, an id or an alias, whatever its case; raises UnknownNameError with the near misses."""
+    found = _names().get(_folded(name))
+    if found is None:
+        raise UnknownNameError("finding", name, [f.name for f in findings().values()])
+    return found
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]+", "", str(name).casefold())
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    return {_folded(n): f.id for f in findings().values() for n in (*f.aliases, f.id, f.name)}
+
+
+@lru_cache(maxsize=1)
+def languages() -> dict[str, LanguageFile]:
+    """All languages by code."""
+    files = data_files(f"programs/{PROGRAM_SET}/languages", "*.yaml")
+    return {code: read_yaml(path, LanguageFile) for code, path in files.items()}
+
+
+def seed_program(finding: str, form: AnswerForm | None = None) -> Program:
+    """The program of one finding before any edit: the guideline's own terms and each language's; raises InputError if derived."""
+    shared, own = program_set(), findings()[finding]
+    if own.derived is not None:
+        raise InputError(
+            f"{own.name!r} is derived (present when every other finding is absent), so it has no program of its own; "
+            "name one of the other findings, or --label all."
+        )
+    return Program(
+        finding=finding,
+        name=own.name,
+        instruction=shared.instruction,
+        form=form or shared.form,
+        definition=own.definition,
+        present_when=own.present_when,
+        absent_when=own.absent_when,
+        rules=tuple(_seed_rules(own)),
+        exemplars=tuple(Exemplar(**e.model_dump(), provenance=_guideline(own)) for e in own.exemplars),
+    )
+
+
+def _guideline(finding: FindingFile) -> Provenance:
+    return Provenance(origin="guideline", source=finding.source)
+
+
+def _family(finding: FindingFile) -> list[FindingFile]:
+    """The finding and those whose every present report counts for it too."""
+    return [finding, *(findings()[i] for i in finding.includes)]
+
+
+def _seed_rules(finding: FindingFile) -> Iterator[SynonymRule]:
+    for member in _family(finding):
+        rules = [r for r in member.rules if member is finding or r.means == "states" or not _shared(r, finding)]
+        yield from (SynonymRule(means=r.means, phrases=r.phrases, provenance=_guideline(member)) for r in rules)
+        for language in languages().values():
+            source = Provenance(origin="overlay", source=language.source)
+            for rule in language.terms.get(member.id, ()):
+                yield SynonymRule(means=rule.means, phrases=rule.phrases, provenance=source)
+
+
+def _shared(rule: RuleText, finding: FindingFile) -> bool:
+    """True where an included finding's look-alike is what the including finding itself counts."""
+    stated = {p for r in finding.rules if r.means == "states" for p in r.phrases}
+    return bool(stated & set(rule.phrases))
+
+
+@lru_cache(maxsize=64)
+def lexicon_edits(finding: str) -> tuple[Edit, ...]:
+    """The expert lexicon's edits for one finding, with those of the findings it includes."""
+    edits: dict[str, Edit] = {}
+    files = data_files(f"programs/{PROGRAM_SET}/lexicon", "*.yaml")
+    for member in _family(findings()[finding]):
+        if member.id not in files:
+            continue
+        lexicon = read_yaml(files[member.id], LexiconFile)
+        _check_rules(f"lexicon/{member.id}.yaml", (e.rule for e in lexicon.edits if e.rule))
+        for entry in lexicon.edits:
+            edit = _lexicon_edit(finding, member.id, entry)
+            if member.id != finding and edit.kind != "synonym_rule":
+                continue
+            edits.setdefault(edit.id, edit)
+    return tuple(edits.values())
+
+
+def _lexicon_edit(finding: str, owner: str, entry: LexiconEdit) -> Edit:
+    edit_id = f"expert:{owner}:{entry.id}"
+    source = Provenance(origin="expert", edit_id=edit_id, concept=entry.concept, source=entry.source)
+    rule = SynonymRule(**entry.rule.model_dump(), provenance=source) if entry.rule else None
+    exemplar = Exemplar(**entry.exemplar.model_dump(), provenance=source) if entry.exemplar else None
+    criteria = {"present_when": entry.present_when, "absent_when": entry.absent_when}
+    return Edit(
+        id=edit_id,
+        finding=finding,
+        kind=entry.kind,
+        rule=rule,
+        exemplar=exemplar,
+        clarification=Clarification(**criteria) if entry.kind == "clarification" else None,
+        provenance=source,
+    )
+
+
+def pick(kind: str, folder: str, pattern: str, name: str) -> Path:
+    """The data file of a name (`optimizers`, `datasets` …); raises UnknownNameError with the near misses."""
+    files = data_files(folder, pattern)
+    if name not in files:
+        raise UnknownNameError(kind, name, files)
+    return files[name]
+
+
+def as_mapping(value: Any, where: str) -> dict[str, Any]:
+    """The value as a mapping; raises InputError naming the place."""
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: found {type(value).__name__}, expected a mapping.")
+    return value

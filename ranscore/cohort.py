@@ -1,0 +1,289 @@
+"""A dataset as its card describes it: reports, reference and error notes, joined by report id."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ranscore.catalog import asked_ids, pick, read_yaml
+from ranscore.errors import InputError, list_faults
+from ranscore.readers import (
+    inline_notes_of,
+    read_labels,
+    read_notes,
+    read_table,
+    reports_of,
+    rows_of,
+    scan_labels,
+    texts_by_id,
+)
+from ranscore.records import ErrorNote, LabelTable, Record, Report, digest_of
+from ranscore.reference import Reference, build_reference, derive_no_finding, mesh_reference, mesh_rules, rater_faults
+from ranscore.reference.derive import NO_FINDING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMED = 5
+
+
+class ReportSource(Record):
+    """Where the reports lie: one path or several parts (globs allowed), their format, their column names.
+
+    `expects` is the file or glob that must be there for this source to be taken; without it, the paths themselves.
+    """
+
+    path: str | None = None
+    paths: tuple[str, ...] = ()
+    reader: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    expects: str | None = None
+
+    @model_validator(mode="after")
+    def _path_or_paths(self) -> ReportSource:
+        if (self.path is None) == (not self.paths):
+            raise ValueError("a source of reports has either path or paths")
+        return self
+
+    def parts(self) -> tuple[str, ...]:
+        """The paths, one or several."""
+        return self.paths if self.path is None else (self.path,)
+
+    def wanted(self) -> str:
+        """The files that must be there, in words."""
+        return self.expects or " and ".join(self.parts())
+
+
+class ReferenceSource(Record):
+    """Where the reference comes from: readers' tables, a table of labels, or codes in the reports with a mapping."""
+
+    kind: Literal["raters", "labels", "mesh"]
+    paths: tuple[str, ...] = ()
+    minimum: int | None = None
+    mapping: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> ReferenceSource:
+        if self.kind == "mesh" and (self.mapping is None or self.paths):
+            raise ValueError("a reference of kind mesh has a mapping and no paths: the codes stand beside the reports")
+        if self.kind != "mesh" and (self.mapping is not None or not self.paths):
+            raise ValueError(f"a reference of kind {self.kind} has paths and no mapping")
+        if self.kind == "labels" and len(self.paths) != 1:
+            raise ValueError("a reference of kind labels has exactly one path")
+        if self.kind != "raters" and self.minimum is not None:
+            raise ValueError("only a reference of kind raters has a minimum of votes")
+        return self
+
+
+class NotesSource(Record):
+    """A table of error notes."""
+
+    path: str
+    reader: str | None = None
+
+
+class Card(Record):
+    """`datasets/<name>/card.yaml`: what a dataset is, who may use it how, and where its parts lie.
+
+    Paths are relative to the folder that the user brings (`environment`, `--data`), or else to the card's own. Of
+    several sources of reports the first that is there is read. `remote` says whether its text may leave the machine
+    for a model.
+    """
+
+    name: str
+    title: str
+    language: str = ""
+    access: Literal["open", "restricted"]
+    remote: Literal["permitted", "refused"]
+    licence: str
+    citation: str = ""
+    source: str
+    reports: tuple[ReportSource, ...] = Field(min_length=1)
+    reference: ReferenceSource
+    notes: NotesSource | Literal["inline"] | None = None
+    environment: str | None = None
+
+    @field_validator("reports", mode="before")
+    @classmethod
+    def _one_source_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, dict) else value
+
+    def wanted(self) -> str:
+        """The files that the user's folder must hold, in words."""
+        return " or ".join(source.wanted() for source in self.reports)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Reports with their reference, a row a report in the reports' order, and the error notes on them.
+
+    `digest` covers ids and texts, `reference_digest` the labels by id; neither depends on the order of reports.
+    """
+
+    name: str
+    card: Card
+    reports: tuple[Report, ...]
+    reference: LabelTable
+    notes: tuple[ErrorNote, ...]
+    digest: str
+    reference_digest: str
+
+    @property
+    def access(self) -> Literal["open", "restricted"]:
+        """Whether the reports are open, or restricted: then no text of theirs may be shipped."""
+        return self.card.access
+
+    @property
+    def remote(self) -> Literal["permitted", "refused"]:
+        """Whether the reports may be sent to a model on another machine."""
+        return self.card.remote
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    table: pd.DataFrame
+    where: str
+    columns: Mapping[str, str]
+
+
+def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Dataset:
+    """The dataset of a registered name, or of a card's path: its reports, its reference and its error notes.
+
+    `data` is the folder that holds what the card does not ship; without it the card's environment variable names it.
+    Raises UnknownNameError, and InputError with all faults: files that are not there, reports without reference and
+    the reverse.
+    """
+    card, home = read_card(name_or_path)
+    folders = (_data_folder(card, home, data), home)
+    parts = _read_parts(card, folders[0])
+    reports = [r for p in parts for r in reports_of(p.table, p.where, columns=p.columns, language=card.language)]
+    reference = _read_reference(card, folders, parts)
+    notes = _read_notes(card, folders, parts)
+    faults = list(_join_faults(reports, reference, notes))
+    if faults:
+        raise list_faults(f"dataset {card.name}", faults)
+    rows = dict(zip(reference.report_ids, reference.values, strict=True))
+    ids = tuple(r.report_id for r in reports)
+    return Dataset(
+        name=card.name,
+        card=card,
+        reports=tuple(reports),
+        reference=LabelTable(report_ids=ids, findings=reference.findings, values=tuple(rows[i] for i in ids)),
+        notes=notes,
+        digest=digest_of(sorted((r.report_id, r.text) for r in reports)),
+        reference_digest=digest_of({"findings": reference.findings, "values": rows}),
+    )
+
+
+def read_card(name_or_path: str | Path) -> tuple[Card, Path]:
+    """A dataset's card and the folder it lies in; raises UnknownNameError, and InputError with all faults of it."""
+    path = Path(name_or_path)
+    if isinstance(name_or_path, Path) or path.suffix in {".yaml", ".yml"} or {"/", os.sep} & set(name_or_path):
+        path = path / "card.yaml" if path.is_dir() else path
+        return read_yaml(path, Card), path.parent
+    path = pick("dataset", "datasets", "*/card.yaml", str(name_or_path))
+    card = read_yaml(path, Card)
+    if card.name != path.parent.name:
+        raise InputError(f"{path}: name is {card.name!r}, expected {path.parent.name!r} as its folder is called.")
+    return card, path.parent
+
+
+def read_rater_reference(paths: Sequence[Path | str], minimum: int | None = None) -> Reference:
+    """The reference of several readers' label tables, a file a reader; raises InputError with all files' faults."""
+    tables: list[LabelTable] = []
+    names: list[str] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            table, wrong = scan_labels(path)
+        except InputError as fault:
+            faults += str(fault).splitlines()
+            continue
+        faults += [f"{path}: {fault}" for fault in wrong]
+        if table.report_ids:
+            tables.append(table)
+            names.append(str(path))
+    if tables:
+        faults += rater_faults(tables, names)
+    if faults:
+        raise list_faults("readers' labels", faults)
+    return build_reference(tables, minimum, names)
+
+
+def _data_folder(card: Card, home: Path, data: Path | str | None) -> Path:
+    named = data or (os.environ.get(card.environment) if card.environment else None)
+    if named is None and card.environment:
+        raise InputError(
+            f"dataset {card.name}: its reports do not come with ranscore; set {card.environment} (or give --data) "
+            f"to a folder that holds {card.wanted()}. {card.source}"
+        )
+    folder = Path(named).expanduser() if named else home
+    if not folder.is_dir():
+        raise InputError(f"dataset {card.name}: {folder} is no folder; expected one that holds {card.wanted()}.")
+    return folder
+
+
+def _read_parts(card: Card, folder: Path) -> list[_Part]:
+    for source in card.reports:
+        wanted = [source.expects] if source.expects else source.parts()
+        if all(_matches(folder, pattern) for pattern in wanted):
+            files = [file for pattern in source.parts() for file in _matches(folder, pattern)]
+            return [_Part(read_table(file, source.reader), str(file), source.columns) for file in files]
+    raise InputError(f"dataset {card.name}: {folder} has no reports; expected {card.wanted()} in it. {card.source}")
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    if any(sign in pattern for sign in "*?["):
+        return sorted(folder.glob(pattern))
+    return [folder / pattern] if (folder / pattern).exists() else []
+
+
+def _locate(card: Card, folders: Sequence[Path], patterns: Sequence[str]) -> list[Path]:
+    found: dict[str, list[Path]] = {p: next(filter(None, (_matches(f, p) for f in folders)), []) for p in patterns}
+    missing = [pattern for pattern, files in found.items() if not files]
+    if missing:
+        places = " or ".join(dict.fromkeys(map(str, folders)))
+        raise InputError(f"dataset {card.name}: found no {', '.join(missing)} in {places}; the card expects it there.")
+    return [file for files in found.values() for file in files]
+
+
+def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> LabelTable:
+    source = card.reference
+    if source.kind == "raters":
+        return read_rater_reference(_locate(card, folders, source.paths), source.minimum).table
+    if source.mapping is None:
+        table = read_labels(_locate(card, folders, source.paths)[0])
+        complete = NO_FINDING in table.findings or not set(asked_ids()) <= set(table.findings)
+        return table if complete else derive_no_finding(table)
+    mapping = _locate(card, folders, [source.mapping])[0]
+    codes = {i: text for p in parts for i, text in texts_by_id(p.table, p.where, "mesh", columns=p.columns).items()}
+    return mesh_reference(codes, mesh_rules(rows_of(read_table(mapping)), str(mapping)))
+
+
+def _read_notes(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> tuple[ErrorNote, ...]:
+    if card.notes is None:
+        return ()
+    if card.notes == "inline":
+        return tuple(note for p in parts for note in inline_notes_of(p.table, p.where, columns=p.columns))
+    return read_notes(_locate(card, folders, [card.notes.path])[0], card.notes.reader)
+
+
+def _join_faults(reports: Sequence[Report], reference: LabelTable, notes: Sequence[ErrorNote]) -> Iterator[str]:
+    ids = Counter(r.report_id for r in reports)
+    labelled = set(reference.report_ids)
+    groups = {
+        "stand in several parts of the reports": [i for i, times in ids.items() if times > 1],
+        "have no reference": [i for i in ids if i not in labelled],
+        "have a reference but no report": [i for i in reference.report_ids if i not in ids],
+        "have an error note but no report": list(dict.fromkeys(n.report_id for n in notes if n.report_id not in ids)),
+    }
+    for what, found in groups.items():
+        if found:
+            named = ", ".join(map(repr, found[:NAMED])) + (", …" if len(found) > NAMED else "")
+            yield f"{len(found)} report ids {what} ({named}); expected the same ids everywhere"

@@ -1,0 +1,195 @@
+"""Labels of reports by one program and one model: through `dspy.Predict` for an endpoint, directly for an embedded model.
+
+Both ways send the same bytes: `FrozenPrompt` is what the adapter formats, with the report cut out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import dspy
+from dspy.utils.exceptions import AdapterParseError
+
+from ranscore.errors import InputError
+from ranscore.extraction.adapter import OneWordAdapter, UnreadableAnswerError, read_answer
+from ranscore.extraction.derived import gather
+from ranscore.extraction.signatures import make_demos, make_signature
+from ranscore.models._base import Message, Model, count_tokens
+from ranscore.prompt import neutralize
+from ranscore.records import ABSENT, PRESENT, UNANSWERED, Label, LabelTable, Program, Report
+
+if TYPE_CHECKING:
+    Progress = Callable[[int], None]
+
+_SENTINEL = "\u0001REPORT\u0001"
+_VALUES = {"present": PRESENT, "absent": ABSENT, "unanswered": UNANSWERED}
+CONCURRENCY = 8
+
+
+class FindingModule(dspy.Module):  # type: ignore[misc]
+    """The DSPy module of one finding: `module(report=text).answer` is `present` or `absent`."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.adapter = OneWordAdapter(program.name, program.form)
+        self.label = dspy.Predict(make_signature(program))
+        self.label.demos = make_demos(program)
+
+    def forward(self, report: str) -> dspy.Prediction:
+        """One prediction for one report; raises AdapterParseError for an unreadable answer."""
+        with dspy.context(adapter=self.adapter, disable_history=True):
+            return self.label(report=report)
+
+
+@dataclass(frozen=True)
+class FrozenPrompt:
+    """A program's prompt, formatted once: `head`, then a user message of `before` + report + `after`."""
+
+    head: tuple[Message, ...]
+    before: str
+    after: str
+
+    def messages(self, report: str) -> tuple[Message, ...]:
+        """The messages for one report, byte for byte what the adapter formats."""
+        return (*self.head, ("user", f"{self.before}{neutralize(report)}{self.after}"))
+
+    def digest(self) -> str:
+        """SHA-256 of the prompt, as `sha256:<hex>`."""
+        text = json.dumps([self.head, self.before, self.after], ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def text(self) -> str:
+        """The prompt as a person reads it, with `{{report}}` where the report goes."""
+        turns = [*self.head, ("user", f"{self.before}{{{{report}}}}{self.after}")]
+        return "\n\n".join(f"[{role}]\n{content}" for role, content in turns)
+
+
+@lru_cache(maxsize=4096)
+def freeze_prompt(program: Program) -> FrozenPrompt:
+    """The prompt of a program, made by the same adapter that `dspy.Predict` uses."""
+    adapter = OneWordAdapter(program.name, program.form)
+    messages = adapter.format(make_signature(program), make_demos(program), {"report": _SENTINEL})
+    before, after = messages[-1]["content"].split(_SENTINEL)
+    return FrozenPrompt(tuple((m["role"], m["content"]) for m in messages[:-1]), before, after)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labels of one program on some reports, with what they cost."""
+
+    labels: tuple[Label, ...]
+    calls: int
+    tokens: int
+
+    def column(self) -> dict[str, int]:
+        """Values by report id: 1, 0 or -2."""
+        return {label.report_id: _VALUES[label.value] for label in self.labels}
+
+
+def label_reports(
+    program: Program, reports: Sequence[Report], model: Model, progress: Progress | None = None
+) -> Labelled:
+    """A label for every report, in their order; a failure is `unanswered` with its reason.
+
+    Raises InputError when the very first call shows that the endpoint cannot be used (unreachable, no key, unknown model).
+    """
+    if model.answer is not None:
+        return _label_embedded(program, reports, model.answer, progress)
+    return _label_endpoint(program, reports, model, progress)
+
+
+def _label_embedded(
+    program: Program, reports: Sequence[Report], answer: Callable[[Sequence[Message]], str], progress: Progress | None
+) -> Labelled:
+    prompt = freeze_prompt(program)
+    head_tokens = sum(count_tokens(text) for _, text in prompt.head) + count_tokens(prompt.before + prompt.after)
+    labels = []
+    for report in reports:
+        try:
+            value, reason = read_answer(answer(prompt.messages(report.text)), program.form), ""
+        except UnreadableAnswerError as fault:
+            value, reason = "unanswered", str(fault)
+        labels.append(_label(report, program, value, reason))
+        if progress:
+            progress(1)
+    tokens = sum(head_tokens + _report_tokens(r.text) for r in reports)
+    return Labelled(tuple(labels), len(labels), tokens)
+
+
+@lru_cache(maxsize=8192)
+def _report_tokens(text: str) -> int:
+    return count_tokens(text)
+
+
+def _label(report: Report, program: Program, value: str, reason: str) -> Label:
+    return Label.model_construct(report_id=report.report_id, finding=program.finding, value=value, reason=reason)
+
+
+def _label_endpoint(
+    program: Program, reports: Sequence[Report], model: Model, progress: Progress | None
+) -> Labelled:
+    module, lm = FindingModule(program), model.make_lm()
+    usage: list[int] = []
+
+    def ask(report: Report) -> Label:
+        value, reason = "unanswered", ""
+        try:
+            with dspy.context(lm=lm, track_usage=True):
+                prediction = module(report=report.text)
+            value = prediction.answer
+            usage.append(_tokens(prediction.get_lm_usage() or {}))
+        except AdapterParseError as fault:
+            reason = _first_sentence(str(fault.__cause__ or fault))
+        except Exception as fault:  # any failure of a call is a value, never a stop
+            reason = f"{type(fault).__name__}: {_first_sentence(str(fault))}"
+        if progress:
+            progress(1)
+        return _label(report, program, value, reason)
+
+    if not reports:
+        return Labelled((), 0, 0)
+    first = ask(reports[0])
+    _refuse_unusable(first, model)
+    with ThreadPoolExecutor(max_workers=int(model.settings.get("concurrency", CONCURRENCY))) as pool:
+        rest = list(pool.map(lambda r: copy_context().run(ask, r), reports[1:]))
+    return Labelled((first, *rest), len(reports), sum(usage))
+
+
+_UNUSABLE = ("Authentication", "Permission", "NotFound", "Connect", "Transport", "Configuration", "UnknownModel", "Unsupported")
+
+
+def _refuse_unusable(label: Label, model: Model) -> None:
+    kind = label.reason.split(":", 1)[0]
+    if label.value == "unanswered" and any(word in kind for word in _UNUSABLE):
+        raise InputError(
+            f"--model {model.name}: the first call failed ({label.reason}); expected an endpoint that answers: "
+            "check the name, --api-base, the key in the environment, and that the server runs."
+        )
+
+
+def _tokens(usage: Mapping[str, Any]) -> int:
+    return sum(int(u.get("total_tokens") or 0) for u in usage.values())
+
+
+def _first_sentence(text: str) -> str:
+    line = " ".join(text.split()) or "no reason given"
+    return line.split(". ")[0][:160]
+
+
+def label_table(
+    programs: Iterable[Program], reports: Sequence[Report], model: Model, progress: Progress | None = None
+) -> tuple[LabelTable, tuple[Label, ...]]:
+    """The labels of all findings (derived ones included) and the list of those that stayed unanswered."""
+    columns, failed = {}, []
+    for program in programs:
+        labelled = label_reports(program, reports, model, progress)
+        columns[program.finding] = labelled.column()
+        failed += [label for label in labelled.labels if label.value == "unanswered"]
+    return gather(reports, columns), tuple(failed)

@@ -1,0 +1,170 @@
+"""Error notes become candidate edits, and edits become a new program; every edit is traceable to its notes.
+
+A note's evidence is generalized in steps: side, size and filler words are dropped, what stood between the kept words becomes a gap. Each step
+is a candidate of its own, so that the search decides how general a rule may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ranscore.errors import InputError
+from ranscore.phrases import compile_phrase, normalize
+from ranscore.records import (
+    Answer,
+    Edit,
+    ErrorNote,
+    Exemplar,
+    Means,
+    Origin,
+    Program,
+    Provenance,
+    Record,
+    Report,
+    SynonymRule,
+    digest_of,
+)
+
+MOST_WORDS = 9
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_DROPPED = frozenset(
+    "a an the this that these those its their is are was were be been being has have had now again still also there here it which who "
+    "left right bilateral bilaterally both mild mildly moderate moderately severe small large tiny minimal slight slightly marked markedly "
+    "some of in on at to and or with by for from than then as into over under within along about patient new old stable unchanged "
+    "seen noted identified present demonstrated appears appear remains lower upper middle mid anterior posterior lateral medial "
+    "cm mm one two three four five six seven eight nine ten first second third very more less quite rather today".split()
+)
+_ZH_DROPPED = re.compile(r"[左右双两侧上中下]{1,3}(?:侧|肺|叶|野|部)?|可见|见|约|少许|少量|轻度|明显|较前|大小|[\d.×x]+(?:cm|mm|厘米|毫米)?")
+
+
+class Rejected(Record):
+    """An edit that was not taken, and why."""
+
+    edit: Edit
+    reason: str
+
+
+def apply_edits(program: Program, edits: Iterable[Edit]) -> Program:
+    """The program with the edits added, in their order; pure. Raises InputError for an edit of another finding."""
+    rules, exemplars = list(program.rules), list(program.exemplars)
+    present, absent = list(program.present_when), list(program.absent_when)
+    for edit in edits:
+        if edit.finding != program.finding:
+            raise InputError(f"edit {edit.id} is for {edit.finding!r}, the program for {program.finding!r}.")
+        if edit.rule:
+            rules.append(edit.rule)
+        if edit.exemplar:
+            exemplars.append(edit.exemplar)
+        if edit.clarification and edit.clarification.present_when:
+            present.append(edit.clarification.present_when)
+        if edit.clarification and edit.clarification.absent_when:
+            absent.append(edit.clarification.absent_when)
+    changed = {"rules": rules, "exemplars": exemplars, "present_when": present, "absent_when": absent}
+    return program.model_copy(update={name: tuple(values) for name, values in changed.items()})
+
+
+def propose_edits(notes: Sequence[ErrorNote], reports: dict[str, Report]) -> tuple[Edit, ...]:
+    """Candidate edits from error notes: synonym rules from the evidence, an exemplar from the evidence or its sentence.
+
+    A note that reads `uncertain`, or has no evidence, proposes nothing by itself (see `read_notes_with_model`).
+    """
+    edits: list[Edit] = []
+    for note in notes:
+        report = reports.get(note.report_id)
+        if note.reads_as == "uncertain" or not note.evidence.strip() or report is None:
+            continue
+        edits += _rules_of(note)
+        answer: Answer = "present" if note.reads_as == "present" else "absent"
+        edits.append(make_exemplar(note.finding, note.evidence, answer, "note", [note], note.why, report.report_id))
+    return unique_edits(edits)
+
+
+def _rules_of(note: ErrorNote) -> list[Edit]:
+    means: Means = "states" if note.reads_as == "present" else "does_not_count"
+    return [make_rule(note.finding, means, [p], "note", [note], note.why) for p in generalize(note.evidence)]
+
+
+def unique_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """The edits without repeats, in their order."""
+    return tuple({e.id: e for e in reversed(list(edits))}.values())[::-1]
+
+
+def make_rule(
+    finding: str, means: Means, phrases: Sequence[str], origin: Origin, notes: Sequence[ErrorNote] = (), concept: str = "",
+    report_ids: Sequence[str] = (),
+) -> Edit:
+    """A synonym rule as an edit with provenance; its id is a digest of its content."""
+    key = digest_of([finding, means, list(phrases)])[7:15]
+    source = _source(f"{origin}:{means}:{key}", origin, notes, concept, report_ids)
+    rule = SynonymRule(means=means, phrases=tuple(phrases), provenance=source)
+    return Edit(id=source.edit_id, finding=finding, kind="synonym_rule", rule=rule, provenance=source)
+
+
+def make_exemplar(
+    finding: str, passage: str, answer: Answer, origin: Origin, notes: Sequence[ErrorNote] = (), concept: str = "",
+    report_id: str | None = None,
+) -> Edit:
+    """An exemplar as an edit with provenance; `report_id` names the report whose text the passage is."""
+    passage = " ".join(passage.split())
+    key = digest_of([finding, passage, answer])[7:15]
+    source = _source(f"{origin}:exemplar:{key}", origin, notes, concept, [report_id] if report_id else [])
+    exemplar = Exemplar(passage=passage, answer=answer, report_id=report_id, provenance=source)
+    return Edit(id=source.edit_id, finding=finding, kind="exemplar", exemplar=exemplar, provenance=source)
+
+
+def _source(
+    edit_id: str, origin: Origin, notes: Sequence[ErrorNote], concept: str, report_ids: Sequence[str]
+) -> Provenance:
+    reports = dict.fromkeys([*(n.report_id for n in notes), *report_ids])
+    return Provenance(
+        origin=origin,
+        edit_id=edit_id,
+        concept=" ".join(concept.split())[:300],
+        source="error note" if origin == "note" else "development error" if origin == "mined" else "",
+        note_ids=tuple(n.note_id for n in notes),
+        report_ids=tuple(reports),
+    )
+
+
+def generalize(evidence: str) -> tuple[str, ...]:
+    """Phrases that a passage supports, the closest first: all its content words in order, then runs of fewer."""
+    text = next((line for line in normalize(evidence).split("\n") if line.strip()), "").strip()
+    if _CJK.search(text):
+        return _generalize_chinese(text)
+    words = [(w, w in _DROPPED or not w[0].isalpha()) for w in re.findall(r"[\w.']+", text.replace(",", " "))]
+    kept = [(i, w) for i, (w, dropped) in enumerate(words) if not dropped][:MOST_WORDS]
+    if not kept:
+        return ()
+    runs = [kept, kept[: (len(kept) + 1) // 2 + 1], kept[(len(kept)) // 2 - 1 :] if len(kept) > 3 else kept]
+    phrases = [_joined(run) for run in runs if len(run) >= min(2, len(kept))]
+    if len(kept) > 3:
+        phrases += [_joined([kept[i], kept[i + 1], kept[i + 2]]) for i in range(len(kept) - 2)]
+    return tuple(p for p in dict.fromkeys(phrases) if _compiles(p))
+
+
+def _joined(run: Sequence[tuple[int, str]]) -> str:
+    """The words of a run as a phrase: adjacent words stay adjacent, others are joined by a gap."""
+    parts = [run[0][1]]
+    for (i, _), (j, word) in zip(run, run[1:], strict=False):
+        parts.append(word if j == i + 1 else f"... {word}")
+    return " ".join(parts)
+
+
+def _generalize_chinese(text: str) -> tuple[str, ...]:
+    clauses = [c for c in re.split(r"[,、:;\s]+", text) if _CJK.search(c)]
+    found = []
+    for clause in clauses[:3]:
+        pieces = [p for p in _ZH_DROPPED.split(clause) if p and len(p) >= 2]
+        found.append(clause)
+        if pieces:
+            found.append(" ... ".join(pieces[:4]))
+    return tuple(p for p in dict.fromkeys(found) if len(p) >= 3 and _compiles(p))
+
+
+def _compiles(phrase: str) -> bool:
+    try:
+        compile_phrase(phrase)
+    except InputError:
+        return False
+    return True

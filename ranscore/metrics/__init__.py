@@ -1,0 +1,1 @@
+"""Metrics of labels against a reference: one file a metric, each with one `compute(counts)`."""

@@ -1,0 +1,265 @@
+"""A report as the lexical reader sees it: normal form, sentences, and the reach of negation, hedge and context cues.
+
+After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839), with rules of our
+own for commas and coordination in radiology prose, and for Chinese clauses.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from ranscore.catalog import Cues, LanguageFile, languages
+from ranscore.phrases import Match, Phrase, compile_phrase, normalize
+
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|shows?|demonstrates?|remains?|appears?|measures?|projects?|terminates?|"
+    r"extends?|persists?|lies|contains?|obscures?|suggests?|represents?|reflects?)\b"
+)
+_CLOSING_VERB = re.compile(
+    r"\b(?:is|are|was|were) (?:\w+ )?(?:seen|identified|noted|present|evident|appreciated|demonstrated|visualized|visualised|"
+    r"detected|shown|apparent|visible|observed|found|recognized|recognised)\W*$"
+)
+_NEW_CLAUSE = re.compile(
+    r"\s*(?:(?:and|with|but) )?(?:the|an?|there|this|these|its?|both|small|mild|mildly|moderate|moderately|large|tiny|trace|minimal|minor|slight|"
+    r"new|stable|unchanged|persistent|residual|increased|increasing|interval|left|right|bilateral|bibasilar|bibasal|likely|probable|"
+    r"extensive|marked|severe|subtle|patchy|again|mild to moderate|chronic|old|status post)\b"
+)
+_LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
+_ANAPHOR = re.compile(r"\s*(?:this|these|it|they|both|all|that|those|which)\b|\s*(?:该|此|上述|现|今)")
+_BARE = re.compile(r"[\s,(]*(?:(?:now|since|has|have|had|is|are|was|were|been|which|that|all|both|completely|fully|entirely|现|今|已|均|目前|本次)[\s,]*)*$")
+_KINDS = ("negation", "hedge", "context")
+
+
+@dataclass(frozen=True, slots=True)
+class CueSet:
+    """The compiled cues of all languages."""
+
+    before: tuple[tuple[str, Phrase], ...]
+    after: tuple[tuple[str, Phrase], ...]
+    not_cues: tuple[tuple[str, Phrase], ...]
+    terminators: tuple[Phrase, ...]
+    headings: re.Pattern[str]
+    unread: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One cue and the characters it reaches."""
+
+    kind: str
+    cue: tuple[int, int]
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=1)
+def cue_set() -> CueSet:
+    """All languages' cues, compiled once."""
+    cues = [language.cues for language in languages().values()]
+    return CueSet(
+        before=tuple((kind, p) for kind in _KINDS for p in _compiled(cues, f"{kind}_before")),
+        after=tuple((kind, p) for kind in _KINDS for p in _compiled(cues, f"{kind}_after")),
+        not_cues=tuple((kind, p) for kind in _KINDS[:2] for p in _compiled(cues, f"not_{kind}")),
+        terminators=tuple(_compiled(cues, "terminators")),
+        headings=_heading_pattern(list(languages().values())),
+        unread=frozenset(normalize(h).strip() for x in languages().values() for h in x.sections.unread),
+    )
+
+
+def _compiled(cues: list[Cues], name: str) -> list[Phrase]:
+    return [compile_phrase(text) for c in cues for text in getattr(c, name)]
+
+
+def _heading_pattern(files: list[LanguageFile]) -> re.Pattern[str]:
+    words = {normalize(h).strip() for f in files for h in (*f.sections.read, *f.sections.unread)}
+    either = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True)) or "(?!)"
+    return re.compile(rf"(?:^|\n)[ #*]*({either})[ *]*(?::|(?= *(?:\n|$)))")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A read report: `text` is its normal form with unread sections blanked; offsets are those of the report."""
+
+    text: str
+    _found: dict[tuple[str, ...], tuple[Match, ...]] = field(default_factory=dict, repr=False)
+
+    def find(self, phrases: tuple[str, ...]) -> tuple[Match, ...]:
+        """All matches of any of the phrases."""
+        found = self._found.get(phrases)
+        if found is None:
+            found = tuple(m for p in phrases for m in compile_phrase(p).find(self.text))
+            self._found[phrases] = found
+        return found
+
+    @cached_property
+    def sentences(self) -> tuple[tuple[int, int], ...]:
+        """Start and end of each sentence that holds text."""
+        spans, at = [], 0
+        for line in self.text.split("\n"):
+            if line.strip():
+                spans.append((at, at + len(line)))
+            at += len(line) + 1
+        return tuple(spans)
+
+    @cached_property
+    def reaches(self) -> tuple[Reach, ...]:
+        """Every cue of the report with its reach."""
+        cues = cue_set()
+        taken = [(kind, m.start, m.end) for kind, p in cues.not_cues for m in p.find(self.text)]
+        stops = [(m.start, m.end) for p in cues.terminators for m in p.find(self.text)]
+        found: list[Reach] = []
+        for forward, entries in ((True, cues.before), (False, cues.after)):
+            for kind, m in _longest([(kind, m) for kind, p in entries for m in p.find(self.text)]):
+                if not any(k == kind and s <= m.start and m.end <= e for k, s, e in taken):
+                    found.extend(self._reach(kind, m, forward, stops))
+        return tuple(found)
+
+    def _reach(self, kind: str, cue: Match, forward: bool, stops: list[tuple[int, int]]) -> list[Reach]:
+        low, high = self._sentence_of(cue.start)
+        if forward:
+            ends = [s for s, e in stops if s >= cue.end and s < high]
+            end = min([high, *ends])
+            end = _forward_end(self.text, cue.end, end, kind)
+            return [Reach(kind, (cue.start, cue.end), cue.end, end)]
+        starts = [e for s, e in stops if e <= cue.start and s >= low]
+        start = _backward_start(self.text, max([low, *starts]), cue.start)
+        reaches = [Reach(kind, (cue.start, cue.end), start, cue.start)]
+        if start == low and _ANAPHOR.match(self.text[low : cue.start]) and kind == "negation":
+            before = [s for s in self.sentences if s[1] < low]
+            if before:
+                reaches.append(Reach(kind, (cue.start, cue.end), *before[-1]))
+        return reaches
+
+    def _sentence_of(self, at: int) -> tuple[int, int]:
+        end = self.text.find("\n", at)
+        return self.text.rfind("\n", 0, at) + 1, len(self.text) if end < 0 else end
+
+    def status(self, match: Match) -> str:
+        """`asserted`, or the kind of cue that takes the match back: `negation`, `hedge`, `context`."""
+        core = match.core()
+        for reach in self.reaches:
+            if any(a < reach.cue[1] and reach.cue[0] < b for a, b in core):
+                continue  # the phrase itself names the cue
+            in_gap = any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in match.gaps)
+            if in_gap or any(a >= reach.start and b <= reach.end for a, b in core):
+                return reach.kind
+        return "asserted"
+
+    @cached_property
+    def clauses(self) -> tuple[int, ...]:
+        """Where clauses end: sentence ends and terminators."""
+        stops = [m.start for p in cue_set().terminators for m in p.find(self.text)]
+        return tuple(sorted([*stops, *(e for _, e in self.sentences)]))
+
+    @cached_property
+    def tokens(self) -> tuple[tuple[tuple[int, int], frozenset[str]], ...]:
+        """The content tokens of each sentence, marked where a negation or a hedge reaches them."""
+        return tuple((span, self._tokens(*span)) for span in self.sentences)
+
+    def _tokens(self, low: int, high: int) -> frozenset[str]:
+        reaches = [r for r in self.reaches if r.kind != "context" and r.start < high and r.end > low]
+        marked = set()
+        for start, end, token in content_tokens(self.text, low, high):
+            kinds = {r.kind for r in reaches if r.start <= start and end <= r.end}
+            marked.add("".join(f"{k}:" for k in sorted(kinds)) + token)
+        return frozenset(marked)
+
+
+def _longest(found: list[tuple[str, Match]]) -> list[tuple[str, Match]]:
+    """Of cues of one kind that overlap, the longest."""
+    kept: list[tuple[str, Match]] = []
+    for kind, m in sorted(found, key=lambda x: (x[1].start - x[1].end, x[1].start)):
+        if not any(k == kind and o.start < m.end and m.start < o.end for k, o in kept):
+            kept.append((kind, m))
+    return kept
+
+
+def _forward_end(text: str, start: int, end: int, kind: str) -> int:
+    """Where a cue that looks ahead stops: at a comma or a conjunction that opens a new statement."""
+    for m in re.finditer(r",|\b(?:and|with|as well as)\b", text[start:end]):
+        at = start + m.start()
+        rest = text[start + m.end() : end]
+        if _CJK.search(text[max(0, at - 4) : at + 4]):
+            return at
+        if m.group() != ",":
+            rest = f"{m.group()} {rest.lstrip()}"
+        if kind != "context" and _opens_clause(text[start:at], rest, m.group() == ","):
+            return at
+    return end
+
+
+def _opens_clause(left: str, rest: str, comma: bool) -> bool:
+    segment = rest.split(",", 1)[0]
+    if re.match(r"\s*(?:or|nor)\b", segment):
+        return False
+    if _NEW_CLAUSE.match(rest) and not _LIST_GOES_ON.search(rest):
+        return True
+    if not comma or re.match(r"\s*and\b", segment):
+        return False
+    if _VERB.search(left):
+        return not _LIST_GOES_ON.search(segment)
+    return bool(_VERB.search(segment)) and not _CLOSING_VERB.search(segment)
+
+
+def _backward_start(text: str, start: int, end: int) -> int:
+    """Where a cue that looks back stops: at the last comma or `and` before which a statement of its own stands."""
+    breaks = [m for m in re.finditer(r",|\band\b", text[start:end]) if _closes_clause(text, start, start + m.start(), m, end)]
+    while breaks and _BARE.fullmatch(text[start + breaks[-1].end() : end]):
+        breaks.pop()
+    return start + breaks[-1].end() if breaks else start
+
+
+def _closes_clause(text: str, start: int, at: int, m: re.Match[str], end: int) -> bool:
+    left, right = text[start:at], text[at + len(m.group()) : end]
+    if _CJK.search(text[max(0, at - 4) : at + 4]):
+        return True
+    return bool(_VERB.search(left)) or (m.group() == "," and bool(re.match(r"\s*(?:the|an?|there)\b", right)))
+
+
+@lru_cache(maxsize=4096)
+def read(report: str) -> Reading:
+    """The report as the reader sees it; the same text is read once."""
+    return Reading(_blank_unread(report, normalize(report)))
+
+
+def _blank_unread(report: str, text: str) -> str:
+    cues = cue_set()
+    headings = list(cues.headings.finditer(text))
+    chars = list(text)
+    for i, m in enumerate(headings):
+        chars[m.start(1) : m.end()] = "\n" * (m.end() - m.start(1))
+        if m.group(1) not in cues.unread:
+            continue
+        stop = headings[i + 1].start() if i + 1 < len(headings) else _unread_end(report, text, m.end())
+        chars[m.end() : stop] = "\n" * (stop - m.end())
+    return "".join(chars)
+
+
+def _unread_end(report: str, text: str, at: int) -> int:
+    """Where an unread section ends that no other heading follows: with its line, or with its sentence on the last line."""
+    line = report.find("\n", at)
+    if line >= 0:
+        return line
+    body = re.search(r"\S[^\n]*(?:\n|$)", text[at:])
+    return at + body.end() if body else len(text)
+
+
+_STOP_WORDS = frozenset(
+    "a an the of in on at to and or with is are was were be been being has have had this that these those it its there which as by from "
+    "for into over under than then also again seen noted".split()
+)
+
+
+def content_tokens(text: str, low: int, high: int) -> list[tuple[int, int, str]]:
+    """Start, end and stem of each content word between two places; Chinese in pairs of characters."""
+    found = []
+    for m in re.finditer(r"[a-z0-9][\w.']*", text[low:high]):
+        word = m.group().rstrip(".'")
+        if word.isascii() and word not in _STOP_WORDS:
+            found.append((low + m.start(), low + m.start() + len(word), word[:6]))
+    for m in re.finditer(r"(?=([\u3400-\u9fff]{2}))", text[low:high]):
+        found.append((low + m.start(), low + m.start() + 2, m.group(1)))
+    return found

@@ -1,0 +1,258 @@
+"""The phrase language of synonym rules, the same for a person, a language model and the lexical reader.
+
+    word          that word (a word of four letters or more also in the plural, and with 's)
+    stem*         any ending: `blunt*` is blunt, blunted, blunting
+    a/b           either word; `(two words/another)` where an alternative has several
+    word?         may be left out; so may `(two words)?`
+    a ... b       up to 6 words in between (Chinese: 8 characters, no comma), in one sentence
+    a & b         both in one sentence, in either order, at most 10 words apart (Chinese: 16 characters)
+
+Text is matched in normal form (`normalize`): lower case, hyphens as spaces, full-width signs as half-width, one sentence a line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ranscore.errors import InputError
+
+WORD_GAP, CHARACTER_GAP = 6, 8
+WORD_SPAN, CHARACTER_SPAN = 10, 16
+_CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
+_NEXT_WORD = r"[ /'\"(),]{1,3}"
+_WORD = r"[^\w\n]+\w[^\s\n]*"
+_GAPS = {
+    ("...", False): rf"((?:{_WORD}){{0,{WORD_GAP}}}?[^\w\n]+)",
+    ("...", True): rf"([^\n,;]{{0,{CHARACTER_GAP}}}?)",
+    ("&", False): rf"((?:{_WORD}){{0,{WORD_SPAN}}}?[^\w\n]+)",
+    ("&", True): rf"([^\n;]{{0,{CHARACTER_SPAN}}}?)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a phrase stands in a text: characters `start` to `end`, and the gaps inside it."""
+
+    start: int
+    end: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    def core(self) -> list[tuple[int, int]]:
+        """The parts that the phrase itself names: the span less its gaps."""
+        parts, at = [], self.start
+        for start, end in self.gaps:
+            parts.append((at, start))
+            at = end
+        parts.append((at, self.end))
+        return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A compiled phrase. `literals` holds words of which one must stand in any text that it matches."""
+
+    text: str
+    pattern: re.Pattern[str]
+    literals: tuple[str, ...]
+
+    def find(self, text: str) -> list[Match]:
+        """All matches in a normalized text, from left to right."""
+        if self.literals and not any(literal in text for literal in self.literals):
+            return []
+        return [
+            Match(m.start(), m.end(), tuple(s for s in m.regs[1:] if s[0] >= 0)) for m in self.pattern.finditer(text)
+        ]
+
+
+@lru_cache(maxsize=65536)
+def compile_phrase(text: str) -> Phrase:
+    """The compiled phrase; raises InputError naming the phrase and the fault."""
+    try:
+        sides = _Parser(text).phrase()
+    except ValueError as fault:
+        raise InputError(f"phrase {text!r}: {fault}; see `ranscore guide phrases`.") from None
+    orders = [sides[0]] if len(sides) == 1 else [_span(*sides), _span(*reversed(sides))]
+    left = "" if _CJK.match(text.lstrip("(")) else r"(?<![a-z0-9])"
+    pattern = "|".join(f"{left}{side.regex}" for side in orders)
+    return Phrase(text, re.compile(pattern), min((s.literals for s in sides), key=_weakness))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    regex: str
+    literals: tuple[str, ...]
+    chinese: bool
+    optional: bool = False
+
+
+def _weakness(literals: tuple[str, ...]) -> tuple[bool, int]:
+    """Sorts the best prefilter first: long words, never the empty set."""
+    return (not literals, -min((len(x) for x in literals), default=0))
+
+
+def _span(left: _Part, right: _Part) -> _Part:
+    gap = _GAPS["&", left.chinese or right.chinese]
+    return _Part(left.regex + gap + right.regex, (), right.chinese)
+
+
+class _Parser:
+    """Recursive descent over the tokens of one phrase."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = [t for t in _TOKEN.findall(text) if t]
+        self.at = 0
+        self.depth = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self) -> str:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def phrase(self) -> list[_Part]:
+        sides = [self.sequence()]
+        if self.peek() == "&":
+            self.take()
+            sides.append(self.sequence())
+        if self.peek():
+            raise ValueError(f"{self.peek()!r} does not fit here")
+        return sides
+
+    def sequence(self) -> _Part:
+        parts, gap = [], False
+        joined: _Part | None = None
+        while self.peek() not in ("", "&", "/", ")", ")?"):
+            if self.peek() == "...":
+                self.take()
+                gap = True
+                continue
+            part = self.item()
+            parts.append(part)
+            joined = part if joined is None else _join(joined, part, gap)
+            gap = False
+        if joined is None or gap:
+            raise ValueError("a word is missing" if joined is None else "'...' stands at the end")
+        if all(p.optional for p in parts):
+            raise ValueError("everything in it is optional")
+        literals = min((p.literals for p in parts if not p.optional), key=_weakness)
+        return _Part(joined.regex, literals, parts[-1].chinese)
+
+    def item(self) -> _Part:
+        options = [self.group() if self.peek() == "(" else _word(self.take())]
+        while self.peek() == "/" and not self.depth:
+            self.take()
+            options.append(self.group() if self.peek() == "(" else _word(self.take() if self.peek() else ""))
+        if len(options) == 1:
+            return options[0]
+        return _either(options, optional=options[-1].optional)
+
+    def group(self) -> _Part:
+        self.take()
+        self.depth += 1
+        options = [self.sequence()]
+        while self.peek() == "/":
+            self.take()
+            options.append(self.sequence())
+        if self.peek() not in (")", ")?"):
+            raise ValueError("a parenthesis is not closed")
+        self.depth -= 1
+        return _either(options, optional=self.take() == ")?")
+
+
+def _either(options: list[_Part], optional: bool) -> _Part:
+    literals = tuple(x for o in options for x in o.literals) if all(o.literals for o in options) else ()
+    return _Part(f"(?:{'|'.join(o.regex for o in options)})", literals, options[-1].chinese, optional)
+
+
+def _join(left: _Part, right: _Part, gap: bool) -> _Part:
+    chinese = left.chinese or right.chinese
+    between = _GAPS["...", chinese] if gap else (" *" if chinese else _NEXT_WORD)
+    if right.optional:
+        regex = f"{left.regex}(?:{between}{right.regex})?"
+    elif left.optional and left.regex.startswith("(?:"):
+        regex = f"(?:{left.regex}{between})?{right.regex}"
+    else:
+        regex = left.regex + between + right.regex
+    return _Part(regex, (), right.chinese, left.optional and right.optional)
+
+
+def _word(word: str) -> _Part:
+    if re.fullmatch(r"[?？%％、，+<>=≥≤~]", word):
+        sign = normalize(word)
+        return _Part(re.escape(sign), (sign,), True)
+    optional = word.endswith("?")
+    word = word.rstrip("?") if optional else word
+    if not word or not re.search(r"\w", word):
+        raise ValueError(f"{word!r} is not a word")
+    chinese = bool(_CJK.search(word))
+    stem = normalize(word.rstrip("*")).strip()
+    literal = stem[:-1] if len(stem) > 4 and stem.endswith("y") else stem
+    if chinese:
+        regex = " *".join(re.escape(c) for c in stem if c != " ")
+        literal = max(re.split(r"[*\s]", stem), key=len)
+    elif word.endswith("*"):
+        regex = re.escape(stem) + r"[\w.']*"
+    elif stem.isalpha() and len(stem) >= 4:
+        ending = r"(?:y|ies)" if literal != stem else r"(?:'s|es|s)?"
+        regex = re.escape(literal) + ending + r"(?![a-z0-9])"
+    else:
+        regex = re.escape(stem) + r"(?![a-z0-9])"
+    return _Part(f"(?:{regex})", (literal,), chinese, optional)
+
+
+_SIGNS = {ord(a): b for a, b in zip("‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   ", strict=True)}
+_SIGNS |= {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
+_ABBREVIATION = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|approx|no|st|fig|e\.g|i\.e|cf|ca|resp|lt|rt)|\b[a-z])$")
+_ENDS = re.compile(r"[.!;?。；！]")
+_ITEM = re.compile(r"\s*(?:\d{1,2}[.)、)](?!\d)|[-*•·]\s|\(?[a-z]\)\s)")
+
+
+def normalize(text: str) -> str:
+    """The text in normal form, character for character (the same length), one sentence a line."""
+    folded = "".join(_fold(c) for c in text)
+    chars = list(folded)
+    for match in _ENDS.finditer(folded):
+        at = match.start()
+        if folded[at] == "?":  # kept: a question mark hedges what stands before it
+            if folded[at + 1 : at + 2] == " ":
+                chars[at + 1] = "\n"
+        elif _ends_sentence(folded, at):
+            chars[at] = "\n"
+    for match in re.finditer(r"\n", text):
+        chars[match.start()] = "\n" if _breaks_line(folded, match.start()) else " "
+    return "".join(chars)
+
+
+def _fold(char: str) -> str:
+    sign = _SIGNS.get(ord(char))
+    if sign is not None:
+        return sign
+    low = char.lower()
+    return low if len(low) == 1 else char
+
+
+def _ends_sentence(text: str, at: int) -> bool:
+    if text[at] != ".":
+        return True
+    after = text[at + 1 : at + 2]
+    if after.isalnum() and not _CJK.match(after):
+        return False  # a decimal point, or an abbreviation's inner point
+    before = text[max(0, at - 8) : at]
+    if re.search(r"(?:^|\n|\s)\d{1,2}$", before) and re.match(r"\s*\S", text[at + 1 : at + 4]):
+        return True
+    return not (_ABBREVIATION.search(before) and after == " ")
+
+
+def _breaks_line(text: str, at: int) -> bool:
+    """A line break ends a sentence after a stop, before a list item or a heading, and at an empty line; else it is a wrap."""
+    rest = text[at + 1 : at + 60]
+    before = text[:at].rstrip(" ")
+    if not before or before[-1] in ".!;?:。；！？\n" or not rest.strip(" ") or rest.lstrip(" ").startswith("\n"):
+        return True
+    if _ITEM.match(rest) or re.match(r"\s*[a-z][a-z /&]{2,30}:", rest):
+        return True
+    return bool(_CJK.search(before[-1]))

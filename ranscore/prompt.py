@@ -1,0 +1,97 @@
+"""A program as the text that a model reads, and back: one criterion a line, one synonym rule a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ranscore.records import Means, Program, SynonymRule
+
+REPORT_OPEN, REPORT_CLOSE = "<report>", "</report>"
+FINDING, DEFINITION = "Finding: ", "Definition: "
+PRESENT_WHEN, ABSENT_WHEN = "Answer {word} when the report states:", "Answer {word} when there is only:"
+ANSWER_WORDS = 'Your whole answer is one word, "{present}" or "{absent}".'
+NOTATION = (
+    'In the wordings below "..." stands for up to six words, "&" for both parts in one sentence in either order, '
+    '"*" for any ending, "/" for or, "?" for a part that may be missing.'
+)
+RULE_HEADINGS: dict[Means, str] = {
+    "states": "Wordings that state it:",
+    "does_not_count": "Wordings that do not count:",
+    "denies": "Wordings that deny it:",
+}
+_MARKERS = re.compile(r"<(/?\s*report\s*|\|)", re.IGNORECASE)
+
+
+def render_instructions(program: Program) -> str:
+    """The system message of a program: instruction, finding, criteria, synonym rules; the same for all reports."""
+    return "\n".join(_lines(program))
+
+
+def _lines(program: Program) -> Iterator[str]:
+    yield program.instruction.strip()
+    yield ""
+    yield FINDING + program.name
+    yield DEFINITION + " ".join(program.definition.split())
+    yield ANSWER_WORDS.format(present=program.form.present, absent=program.form.absent)
+    yield from _list(PRESENT_WHEN.format(word=program.form.present), program.present_when)
+    yield from _list(ABSENT_WHEN.format(word=program.form.absent), program.absent_when)
+    if program.rules:
+        yield ""
+        yield NOTATION
+    for means, heading in RULE_HEADINGS.items():
+        rules = (r for r in program.rules if r.means == means)
+        yield from _list(heading, (", ".join(f'"{p}"' for p in r.phrases) for r in rules))
+
+
+def _list(heading: str, items: Iterable[str]) -> Iterator[str]:
+    lines = [f"- {' '.join(item.split())}" for item in items]
+    if lines:
+        yield from ("", heading, *lines)
+
+
+def read_rules(instructions: str) -> tuple[SynonymRule, ...]:
+    """The synonym rules that stand in a system message written by `render_instructions`."""
+    rules: list[SynonymRule] = []
+    by_heading = {heading: means for means, heading in RULE_HEADINGS.items()}
+    means: Means | None = None
+    for line in instructions.splitlines():
+        if line in by_heading:
+            means = by_heading[line]
+        elif not line.startswith("- "):
+            means = None
+        elif means is not None and (phrases := tuple(re.findall(r'"([^"]+)"', line))):
+            rules.append(SynonymRule(means=means, phrases=phrases))
+    return tuple(rules)
+
+
+def read_words(instructions: str) -> tuple[str, str]:
+    """The two answer words that a system message asks for, the one for present first."""
+    pattern = re.escape(ANSWER_WORDS).replace(re.escape("{present}"), '([^"]+)').replace(re.escape("{absent}"), '([^"]+)')
+    found = re.search(pattern, instructions)
+    return (found[1], found[2]) if found else ("present", "absent")
+
+
+def wrap_report(text: str, question: str) -> str:
+    """A user message: the report between its markers, then the closing question in one line."""
+    return f"{REPORT_OPEN}\n{neutralize(text)}\n{REPORT_CLOSE}\n{question}"
+
+
+def unwrap_report(message: str) -> str:
+    """The report text of a user message made by `wrap_report`."""
+    body = message.split(REPORT_OPEN + "\n", 1)[-1]
+    return body.rsplit("\n" + REPORT_CLOSE, 1)[0]
+
+
+def neutralize(text: str) -> str:
+    """A report's text in which nothing looks like one of the prompt's or a chat template's markers."""
+    return _MARKERS.sub(lambda m: "‹" + m.group(1), text)
+
+
+def shorten(passage: str, limit: int) -> str:
+    """A passage of at most `limit` characters, cut at a sentence or a word."""
+    if len(passage) <= limit:
+        return passage
+    cut = passage[:limit]
+    stop = max(cut.rfind(". "), cut.rfind("。"))
+    return cut[: stop + 1] if stop > limit // 3 else cut[: cut.rfind(" ")].rstrip() if " " in cut else cut

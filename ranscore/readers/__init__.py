@@ -1,0 +1,22 @@
+"""Tables of reports, labels and error notes: one public file a format; each has `SUFFIXES` and `read(path)`.
+
+A reader's `read` gives a table of text: every value is a string, a blank one is "", and the index names the place of
+each row for messages (`row 5`, `line 5`, `file a/1.xml`; a CSV's header is row 1). A folder's suffix is written `/`.
+"""
+
+from ranscore.readers._labels import read_labels, scan_labels
+from ranscore.readers._notes import inline_notes_of, read_notes
+from ranscore.readers._reports import read_reports, reports_of, texts_by_id
+from ranscore.readers._tables import read_table, rows_of
+
+__all__ = [
+    "inline_notes_of",
+    "read_labels",
+    "read_notes",
+    "read_reports",
+    "read_table",
+    "reports_of",
+    "rows_of",
+    "scan_labels",
+    "texts_by_id",
+]

@@ -1,0 +1,68 @@
+"""Finds columns by their meaning, whatever their case, and says what is there when one is missing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+ID = "report_id"
+OTHER_IDS = ("id", "uid", "study_id", "example_id")
+NAMED = 5
+
+
+def fold(name: str) -> str:
+    """A column's name without case, with `_` for spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def by_meaning(columns: Iterable[str], given: Mapping[str, str] | None = None) -> tuple[dict[str, str], list[str]]:
+    """The columns by folded name (the given ones by their role), and what is wrong with them."""
+    found: dict[str, str] = {}
+    faults = []
+    columns = list(columns)
+    for column in columns:
+        first = found.setdefault(fold(column), column)
+        if first != column:
+            faults.append(f"the columns {first!r} and {column!r} have the same name but for case; rename one of them")
+    for role, column in (given or {}).items():
+        if column in columns:
+            found[role] = column
+        else:
+            faults.append(missing_column(column, columns))
+    return found, faults
+
+
+def id_column(found: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The column that holds the report ids, or "" and what is wrong."""
+    if ID in found:
+        return found[ID], []
+    others = [found[name] for name in OTHER_IDS if name in found]
+    if len(others) == 1:
+        return others[0], []
+    if others:
+        could = " and ".join(map(repr, others))
+        return "", [f"no column is called {ID!r} and {could} could each be it; rename the right one to {ID!r}"]
+    return "", [missing_column(ID, list(found.values()), f"expected it or one of {', '.join(OTHER_IDS)}")]
+
+
+def missing_column(wanted: str, columns: Sequence[str], expected: str = "rename the right one") -> str:
+    """One sentence: the column that is missing, the near misses, those that are there."""
+    folded = {fold(c): c for c in columns}
+    near = [folded[n] for n in difflib.get_close_matches(fold(wanted), folded, n=3, cutoff=0.6)]
+    offer = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"no column is called {wanted!r}; {offer}columns there: {', '.join(columns)}; {expected}"
+
+
+def id_faults(ids: Sequence[str], places: Sequence[str]) -> Iterator[str]:
+    """Blank ids, each with its place, and ids that stand more than once, up to five by name."""
+    seen: dict[str, list[str]] = {}
+    for report_id, place in zip(ids, places, strict=True):
+        seen.setdefault(report_id, []).append(place)
+    for place in seen.pop("", []):
+        yield f"{place}: the report id is blank; expected one for every report"
+    twice = {report_id: at for report_id, at in seen.items() if len(at) > 1}
+    if twice:
+        named = "; ".join(f"{i!r} in {' and '.join(at[:3])}" for i, at in list(twice.items())[:NAMED])
+        rest = f"; and {len(twice) - NAMED} more" if len(twice) > NAMED else ""
+        yield f"found report ids more than once: {named}{rest}; expected one row a report"

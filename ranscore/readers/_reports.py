@@ -1,0 +1,98 @@
+"""Tables of reports: which columns hold the id and the text, and how sections become one text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ranscore.errors import InputError, list_faults
+from ranscore.readers._columns import by_meaning, id_column, id_faults, missing_column
+from ranscore.readers._tables import read_table, rows_of
+from ranscore.records import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROLES = ("report_id", "report", "findings", "impression", "patient_id", "language")
+HEADINGS = {"findings": "FINDINGS: ", "impression": "IMPRESSION: "}
+CHINESE_HEADINGS = {"findings": "影像所见：", "impression": "诊断意见："}
+_CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+
+
+def read_reports(
+    path: Path | str, *, reader: str | None = None, columns: Mapping[str, str] | None = None, language: str = ""
+) -> tuple[Report, ...]:
+    """The reports of a table in its order: id, text, language and group (the patient).
+
+    The id stands in `report_id`, or in the one of id, uid, study_id, example_id that is there; the text in `report`,
+    or else in `findings` and `impression`; the indication is never read. `columns` maps these roles to a table's own
+    names. A report without any text is kept with the text "". Raises InputError with all faults: missing columns,
+    blank and repeated ids.
+    """
+    return reports_of(read_table(path, reader), str(path), columns=columns, language=language)
+
+
+def reports_of(
+    table: pd.DataFrame, where: str, *, columns: Mapping[str, str] | None = None, language: str = ""
+) -> tuple[Report, ...]:
+    """The reports of a table that was read already, as `read_reports`; `where` names it in messages."""
+    found = _roles(table, where, columns or {})
+    sources = ("report",) if "report" in found else tuple(s for s in HEADINGS if s in found)
+    group = found.get("patient_id") or found.get("subject_id")
+    reports, places = [], []
+    for place, row in rows_of(table):
+        texts = {source: row[found[source]].strip() for source in sources}
+        own = row[found["language"]].strip() if "language" in found else ""
+        places.append(place)
+        reports.append(
+            Report(
+                report_id=row[found["report_id"]].strip(),
+                text=texts["report"] if "report" in texts else compose(**texts),
+                language=language or own,
+                group=row[group].strip() if group else "",
+            )
+        )
+    faults = list(id_faults([r.report_id for r in reports], places))
+    if faults:
+        raise list_faults(where, faults)
+    return tuple(reports)
+
+
+def compose(findings: str = "", impression: str = "") -> str:
+    """One text of the sections that are not blank, under Chinese headings where the report is Chinese, else English."""
+    sections = {"findings": findings, "impression": impression}
+    headings = CHINESE_HEADINGS if _CJK.search(findings + impression) else HEADINGS
+    return "\n".join(headings[name] + text for name, text in sections.items() if text)
+
+
+def texts_by_id(
+    table: pd.DataFrame, where: str, column: str, *, columns: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """One column's text by report id; raises InputError if the column or the id is missing, or an id repeated."""
+    found, faults = by_meaning(map(str, table.columns), columns)
+    name, more = id_column(found)
+    faults += more if column in found else [*more, missing_column(column, list(found.values()))]
+    if faults:
+        raise list_faults(where, faults)
+    rows = [(place, row[name].strip(), row[found[column]].strip()) for place, row in rows_of(table)]
+    faults = list(id_faults([i for _, i, _ in rows], [p for p, _, _ in rows]))
+    if faults:
+        raise list_faults(where, faults)
+    return {report_id: text for _, report_id, text in rows}
+
+
+def _roles(table: pd.DataFrame, where: str, columns: Mapping[str, str]) -> dict[str, str]:
+    unknown = [role for role in columns if role not in ROLES]
+    if unknown:
+        raise InputError(f"{where}: columns are given for {', '.join(unknown)}, expected only {', '.join(ROLES)}.")
+    names = [str(c) for c in table.columns]
+    found, faults = by_meaning(names, columns)
+    name, more = id_column(found)
+    faults += more
+    if not {"report", *HEADINGS} & {*found, *columns}:
+        faults.append(missing_column("report", names, "expected it, or findings, impression or both"))
+    if faults:
+        raise list_faults(where, faults)
+    return {**found, "report_id": name}

@@ -1,0 +1,233 @@
+"""The loop of one finding: label, find errors, take the notes on them, propose edits, search, keep the best, again.
+
+The development reports are all that is seen here. Cross-validation repeats the whole loop on each fold's other reports, with the notes on the
+fold's own reports hidden, and scores the pooled answers: the honest figure beside the tuned-on one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ranscore import catalog, registry
+from ranscore.feedback.disagreements import Disagreement, find_disagreements
+from ranscore.feedback.edits import Rejected, propose_edits, unique_edits
+from ranscore.feedback.mining import mine_edits
+from ranscore.feedback.notes import notes_on
+from ranscore.feedback.screening import screen_edits
+from ranscore.records import UNANSWERED, Edit, ErrorNote, Program, Report
+from ranscore.scoring import FindingScore, score_finding
+from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored, Task, changed_labels
+from ranscore.search._recipe import Recipe
+from ranscore.search._study import Pool
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of the loop and the best candidate after it; round 0 is the seed."""
+
+    number: int
+    scored: Scored
+    errors: tuple[Disagreement, ...]
+    notes: tuple[ErrorNote, ...] = ()
+    proposed: tuple[Edit, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    calls: int = 0
+    tokens: int = 0
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """The pooled out-of-fold scores and labels (by report id: 1, 0, -2)."""
+
+    score: FindingScore
+    labels: dict[str, int]
+    folds: int
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What optimizing one finding gave."""
+
+    finding: str
+    seed: Scored
+    best: Scored
+    rounds: tuple[Round, ...]
+    crossed: CrossValidated | None
+    calls: int
+    tokens: int
+
+    @property
+    def program(self) -> Program:
+        """The kept program."""
+        return self.best.candidate.program
+
+
+OnRound = Callable[[Round], None]
+
+
+def optimize_finding(
+    task: Task,
+    notes: Sequence[ErrorNote],
+    recipe: Recipe,
+    *,
+    start: Program | None = None,
+    storage: Path | None = None,
+    on_round: OnRound | None = None,
+) -> Optimized:
+    """The best program for one finding after the recipe's rounds, with every round, and its cross-validated scores."""
+    program = start or catalog.seed_program(task.finding)
+    task = _stratified(task, recipe.seed)
+    objective = Objective(task, recipe)
+    rounds = run_rounds(objective, program, notes, recipe.trials, storage, on_round)
+    crossed = cross_validate(task, program, notes, recipe) if recipe.folds > 1 else None
+    best = max(rounds, key=lambda r: (r.scored.value, r.number)).scored
+    return Optimized(task.finding, rounds[0].scored, best, tuple(rounds), crossed, objective.calls, objective.tokens)
+
+
+def run_rounds(
+    objective: Objective,
+    program: Program,
+    notes: Sequence[ErrorNote],
+    trials: int,
+    storage: Path | None = None,
+    on_round: OnRound | None = None,
+) -> list[Round]:
+    """The rounds from a program on; the last one says why it was the last."""
+    scored = objective.score(Candidate(program))
+    current = _round(objective, 0, scored, 0, 0)
+    rounds = [_with_stop(current, objective.recipe)]
+    while True:
+        if on_round:
+            on_round(rounds[-1])
+        if rounds[-1].stopped:
+            return rounds
+        rounds.append(_with_stop(_next_round(objective, rounds[-1], notes, trials, storage), objective.recipe, rounds[-1]))
+
+
+def _with_stop(current: Round, recipe: Recipe, before: Round | None = None) -> Round:
+    score = current.scored.score
+    stopped = ""
+    if (score.accuracy or 0.0) >= recipe.target_accuracy and (score.kappa if score.kappa is not None else 1.0) >= recipe.target_kappa:
+        stopped = "targets reached"
+    elif current.number >= recipe.rounds:
+        stopped = f"{recipe.rounds} rounds done"
+    elif before is not None and current.stopped:
+        stopped = current.stopped
+    elif before is not None and current.scored.value <= before.scored.value:
+        stopped = "nothing better was found"
+    return _replace(current, stopped)
+
+
+def _replace(current: Round, stopped: str) -> Round:
+    values = {k: getattr(current, k) for k in current.__dataclass_fields__}
+    return Round(**(values | {"stopped": stopped}))
+
+
+def _round(objective: Objective, number: int, scored: Scored, calls: int, tokens: int, **more: object) -> Round:
+    errors = find_disagreements(objective.task.reference, scored.labels)
+    return Round(number, scored, errors, calls=objective.calls - calls, tokens=objective.tokens - tokens, **more)  # type: ignore[arg-type]
+
+
+def _next_round(
+    objective: Objective, before: Round, notes: Sequence[ErrorNote], trials: int, storage: Path | None
+) -> Round:
+    recipe, task, calls, tokens = objective.recipe, objective.task, objective.calls, objective.tokens
+    algorithm = registry.load("search", recipe.algorithm)
+    wrong = {e.report_id for e in before.errors}
+    on_errors = notes_on(notes, task.finding, wrong)
+    proposed = _propose(objective, before, on_errors)
+    stopped = ""
+    effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    try:
+        pool, rejected, effects = _make_pool(objective, before, proposed)
+        best = algorithm.search(objective, pool, trials=trials, seed=recipe.seed, storage=storage)
+    except BudgetSpentError as fault:
+        best, rejected, stopped = before.scored, (), str(fault)
+    return _round(
+        objective, before.number + 1, best, calls, tokens,
+        notes=on_errors, proposed=proposed, rejected=rejected, effects=effects, stopped=stopped,
+    )  # fmt: skip
+
+
+def _propose(objective: Objective, before: Round, notes: Sequence[ErrorNote]) -> tuple[Edit, ...]:
+    task = objective.task
+    reports = {r.report_id: r for r in task.reports}
+    edits = list(propose_edits(notes, reports))
+    if objective.recipe.lexicon:
+        edits += catalog.lexicon_edits(task.finding)
+    if objective.recipe.mine:
+        edits += mine_edits(before.scored.candidate.program, before.errors, reports, task.reference)
+    return unique_edits(edits)
+
+
+def _make_pool(
+    objective: Objective, before: Round, proposed: Sequence[Edit]
+) -> tuple[Pool, tuple[Rejected, ...], dict[str, tuple[tuple[str, ...], tuple[str, ...]]]]:
+    """The choices of a round: kept edits and screened proposals; edits that nothing can test are kept or left by the recipe."""
+    scored, recipe = before.scored, objective.recipe
+    embedded = objective.task.model.bears_on is not None
+    effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+
+    def effect(edit: Edit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if embedded:
+            effects[edit.id] = changed_labels(objective, scored, edit)
+        return effects.get(edit.id, ((), ()))
+
+    kept = scored.candidate.edits
+    edits, rejected = screen_edits(scored.candidate.base, proposed, kept, effect)
+    if not embedded:
+        return Pool(scored, edits[: max(recipe.most_edits, len(kept))]), rejected, effects
+    tested = [e for e in edits if any(objective.bears_on(e, r) for r in objective.task.reports)]
+    untested = tuple(e for e in edits if e not in tested and e.provenance.origin in recipe.keep_unexercised)
+    helpful = tuple(e for e in tested if effects.get(e.id, ((), ()))[0])
+    return Pool(scored, tuple(tested), untested, helpful), rejected, effects
+
+
+def cross_validate(task: Task, program: Program, notes: Sequence[ErrorNote], recipe: Recipe) -> CrossValidated:
+    """The loop repeated on each fold's other reports; the pooled answers for the reports that each loop did not see."""
+    labels: dict[str, int] = {}
+    for held in split_folds(task, recipe.folds, recipe.seed):
+        train = task.subset(r.report_id for r in task.reports if r.report_id not in held)
+        visible = [n for n in notes if n.report_id not in held]
+        rounds = run_rounds(Objective(train, recipe), program, visible, recipe.fold_trials)
+        best = max(rounds, key=lambda r: (r.scored.value, r.number)).scored.candidate
+        test = task.subset(held)
+        for label in Objective(test, recipe.changed(budget=None)).label(best, test.reports):
+            labels[label.report_id] = {"present": 1, "absent": 0}.get(label.value, UNANSWERED)
+    ids = [r.report_id for r in task.reports]
+    score = score_finding(
+        [task.reference[i] for i in ids], [labels[i] for i in ids], finding=task.finding, name=task.name
+    )
+    return CrossValidated(score, labels, recipe.folds)
+
+
+def split_folds(task: Task, folds: int, seed: int) -> list[frozenset[str]]:
+    """Report ids in stratified folds: each value of the reference is dealt out in turn; a patient's reports stay together."""
+    groups: dict[str, list[Report]] = {}
+    for report in task.reports:
+        groups.setdefault(report.group or f"\u0001{report.report_id}", []).append(report)
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)
+    order.sort(key=lambda g: -max(task.reference[r.report_id] for r in groups[g]))
+    held: list[set[str]] = [set() for _ in range(min(folds, len(order)))]
+    for i, group in enumerate(order):
+        held[i % len(held)].update(r.report_id for r in groups[group])
+    return [frozenset(ids) for ids in held]
+
+
+def _stratified(task: Task, seed: int) -> Task:
+    """The task with its reports in an order in which every leading part has its share of positives."""
+    by_value: dict[int, list[Report]] = {}
+    for report in sorted(task.reports, key=lambda r: r.report_id):
+        by_value.setdefault(task.reference[report.report_id], []).append(report)
+    placed = []
+    for value, reports in sorted(by_value.items()):
+        random.Random(f"{seed} {value}").shuffle(reports)
+        placed += [((i + 0.5) / len(reports), value, r) for i, r in enumerate(reports)]
+    ordered = tuple(r for _, _, r in sorted(placed, key=lambda x: (x[0], x[1])))
+    return Task(task.finding, task.name, ordered, task.reference, task.model)

@@ -1,0 +1,158 @@
+"""An Optuna study over the edits of one pool: one boolean an edit, the order of exemplars, the answer form."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from ranscore.records import AnswerForm, Edit, digest_of
+from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+ORDERS = ("as proposed", "present first", "absent first", "alternating", "shuffled 1", "shuffled 2")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a search chooses from: `current` is the best so far, `edits` the choices, `fixed` what is kept unasked."""
+
+    current: Scored
+    edits: tuple[Edit, ...]
+    fixed: tuple[Edit, ...] = ()
+    promising: tuple[Edit, ...] = ()
+
+
+def run_study(
+    objective: Objective, pool: Pool, sampler: BaseSampler, trials: int, storage: Path | None = None
+) -> Scored:
+    """The best candidate that a study of `trials` trials finds, never worse than the current one.
+
+    With a `storage` folder the study is a journal file there, and a stopped study goes on where it was.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("optuna").setLevel(logging.ERROR)
+    best = pool.current
+    space = _Space(objective, pool)
+    if not (space.edits or space.forms_count > 1):
+        return best
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=sampler,
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_early_stopping_rate=0) if space.rungs[1:] else None,
+        storage=_storage(storage, space.name) if storage else None,
+        study_name=space.name,
+        load_if_exists=True,
+    )
+    for start in space.starts():
+        study.enqueue_trial(start, skip_if_exists=True)
+    left = trials - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
+    try:
+        study.optimize(space.value, n_trials=max(0, left), catch=())
+    except BudgetSpentError:
+        study.stop if False else None
+    complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        return best
+    winner = max(complete, key=lambda t: (t.value or float("-inf"), -t.number))
+    scored = objective.score(space.candidate(winner.params))
+    return scored if scored.value > best.value else best
+
+
+def _storage(folder: Path, name: str) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(folder / f"{name}.log")))
+
+
+class _Space:
+    """Maps a trial's parameters to a candidate."""
+
+    def __init__(self, objective: Objective, pool: Pool) -> None:
+        self.objective, self.pool = objective, pool
+        self.edits = pool.edits
+        self.forms = _forms(objective, pool)
+        self.forms_count = len(self.forms)
+        self.orderable = not objective.task.model.embedded and sum(e.exemplar is not None for e in self.edits) > 1
+        self.rungs = objective.recipe.rungs
+        task = objective.task
+        key = [
+            task.finding,
+            task.model.name,
+            task.model.settings,
+            [r.digest() for r in task.reports],
+            sorted(task.reference.items()),
+            pool.current.candidate.program.digest(),
+            [e.digest() for e in (*self.edits, *pool.fixed)],
+            objective.recipe.model_dump(mode="json"),
+        ]
+        self.name = f"{task.finding}-{digest_of(key)[7:23]}"
+
+    def starts(self) -> list[dict[str, Any]]:
+        """Where the search begins: what is kept now, everything, the expert's, what helps by itself."""
+        kept = {e.id for e in self.pool.current.candidate.edits}
+        helpful = kept | {e.id for e in self.pool.promising}
+        expert = kept | {e.id for e in self.edits if e.provenance.origin == "expert"}
+        sets = [kept, {e.id for e in self.edits}, expert, helpful, expert | helpful]
+        shared = {"form": 0} if self.forms_count > 1 else {}
+        shared |= {"order": ORDERS[0]} if self.orderable else {}
+        return [{e.id: e.id in chosen for e in self.edits} | shared for chosen in sets]
+
+    def candidate(self, params: dict[str, Any]) -> Candidate:
+        """The candidate that a trial's parameters stand for."""
+        chosen = [e for e in self.edits if params.get(e.id)]
+        rules = [e for e in chosen if e.exemplar is None]
+        exemplars = order_exemplars([e for e in chosen if e.exemplar], params.get("order", ORDERS[0]))
+        base = self.pool.current.candidate.base
+        return Candidate(base, (*self.pool.fixed, *rules, *exemplars), self.forms[params.get("form", 0)])
+
+    def value(self, trial: optuna.Trial) -> float:
+        """The objective of one trial, pruned at a rung where it falls behind."""
+        params: dict[str, Any] = {e.id: trial.suggest_categorical(e.id, [False, True]) for e in self.edits}
+        if self.orderable:
+            params["order"] = trial.suggest_categorical("order", ORDERS)
+        if self.forms_count > 1:
+            params["form"] = trial.suggest_categorical("form", list(range(self.forms_count)))
+        candidate, reports, value = self.candidate(params), self.objective.task.reports, 0.0
+        for step, share in enumerate(self.rungs):
+            value = self.objective.score(candidate, reports[: max(1, round(share * len(reports)))]).value
+            if share < 1.0:
+                trial.report(value, step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+        return value
+
+
+def _forms(objective: Objective, pool: Pool) -> list[AnswerForm | None]:
+    now = pool.current.candidate.program.form
+    questions = (now.question, *(q for q in objective.recipe.questions if q != now.question))
+    lengths = objective.recipe.exemplar_chars
+    forms = [now.model_copy(update={"question": q, "exemplar_chars": n}) for q in questions for n in lengths]
+    return [pool.current.candidate.form] if forms == [now] else [now, *(f for f in forms if f != now)]
+
+
+def order_exemplars(edits: Sequence[Edit], order: str) -> list[Edit]:
+    """The exemplar edits in a named order."""
+    present = [e for e in edits if e.exemplar and e.exemplar.answer == "present"]
+    absent = [e for e in edits if e.exemplar and e.exemplar.answer == "absent"]
+    if order == "present first":
+        return present + absent
+    if order == "absent first":
+        return absent + present
+    if order == "alternating":
+        pairs = zip(present, absent, strict=False)
+        return [e for pair in pairs for e in pair] + present[len(absent) :] + absent[len(present) :]
+    if order.startswith("shuffled"):
+        mixed = list(edits)
+        random.Random(order).shuffle(mixed)
+        return mixed
+    return list(edits)
