@@ -1,0 +1,404 @@
+"""Runs, metrics, prompts and artifacts in MLflow: one SQLite file and one artifact folder below `mlruns/`.
+
+An optimization is a run of kind `optimize` named after its finding; its rounds are runs of kind `round` nested in it; a
+`summary` run holds what is true over all findings. Every call names its run: MLflow's active run is local to a thread.
+Nothing is logged automatically, so no report text gets here unless a caller passes it. MLflow is imported on first use.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from ranscore.errors import InputError
+
+EXPERIMENT = "ranscore"
+DATABASE = "mlflow.db"
+PROGRAM_FILE = "program.json"
+VIEW = "rounds"  # the key of the table view that the address in `ranscore ui` opens
+LOCK_SECONDS = 120.0
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+Metrics = Mapping[str, float | None]
+Tables = Mapping[str, Sequence[Mapping[str, object]]]
+T = TypeVar("T")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
+
+
+@dataclass(frozen=True)
+class KeptProgram:
+    """A finished optimization that kept a program; `start_time` is in UTC."""
+
+    run_id: str
+    finding: str
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    params: dict[str, str]
+    start_time: datetime
+
+
+def runs_folder(folder: Path | None = None) -> Path:
+    """The absolute tracking folder: the argument, else $RANSCORE_MLRUNS, else `mlruns` in the working directory."""
+    return Path(folder or os.environ.get("RANSCORE_MLRUNS") or "mlruns").expanduser().resolve()
+
+
+def find_database(folder: Path | None = None) -> Path:
+    """The tracking database of a folder; raises InputError where there is none."""
+    path = runs_folder(folder) / DATABASE
+    if not path.is_file():
+        raise InputError(
+            f"{path}: there is no tracking database yet; 'ranscore optimize' makes one, "
+            "or name the folder that holds one with --mlruns."
+        )
+    return path
+
+
+def database_uri(path: Path) -> str:
+    """The URI by which MLflow opens a database file."""
+    return f"sqlite:///{path.as_posix()}"
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """Writes and reads runs of one tracking folder; open it with `Tracker.open`."""
+
+    folder: Path
+    experiment_id: str
+    _client: Any = field(repr=False)
+    _since: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, folder: Path | None = None, *, must_exist: bool = False) -> Tracker:
+        """A tracker on a folder that can be written, made when it is missing (unless `must_exist`); else InputError."""
+        place = find_database(folder).parent if must_exist else runs_folder(folder)
+        _check_folder(place)
+        with _alone(place):
+            client = _connect(place)
+            return cls(place, _find_experiment(client, place), client)
+
+    def start_optimize(
+        self, finding: str, *, name: str, tags: Mapping[str, str] = _NOTHING, params: Mapping[str, object] = _NOTHING
+    ) -> str:
+        """Begins the optimization of one finding, shown by its `name`; its run id, still running."""
+        run_id = self._create(f"optimize {name}", "optimize", {"ranscore.finding": finding, **tags})
+        self._log(run_id, params=params)
+        self._since[run_id] = _now()
+        return run_id
+
+    def log_round(
+        self,
+        parent_id: str,
+        number: int,
+        *,
+        metrics: Metrics = _NOTHING,
+        tags: Mapping[str, str] = _NOTHING,
+        params: Mapping[str, object] = _NOTHING,
+        texts: Mapping[str, str] = _NOTHING,
+        tables: Tables = _NOTHING,
+    ) -> str:
+        """One finished round nested in its optimization, whose metrics become the parent's curves; the round's run id.
+
+        `texts` maps an artifact's file name to its text, `tables` a name to rows stored as CSV. A metric that is None or
+        not finite is not logged but tagged `undefined/<metric>` with the reason; a tag of that name in `tags` wins.
+        """
+        family = {"mlflow.parentRunId": parent_id, "ranscore.finding": self._tag(parent_id, "ranscore.finding")}
+        run_id = self._create(f"round {number}", "round", {**family, **tags}, self._since.get(parent_id))
+        self._log(run_id, metrics=metrics, undefined_but=tags, params=params, step=number)
+        self._write(run_id, texts, tables)
+        self._log(parent_id, metrics={k: v for k, v in metrics.items() if _is_number(v)}, step=number)
+        self._end(run_id, "FINISHED")
+        self._since[parent_id] = _now()
+        return run_id
+
+    def finish(
+        self,
+        run_id: str,
+        *,
+        metrics: Metrics = _NOTHING,
+        tags: Mapping[str, str] = _NOTHING,
+        texts: Mapping[str, str] = _NOTHING,
+        tables: Tables = _NOTHING,
+        status: Status = "FINISHED",
+    ) -> None:
+        """Ends a run with what it came to; a metric that has a curve gets its value at the curve's last round."""
+        steps = {name: self._last_step(run_id, name) for name in metrics}
+        for step in sorted(set(steps.values())):
+            self._log(run_id, metrics={m: metrics[m] for m, s in steps.items() if s == step}, undefined_but=tags, step=step)
+        self._log(run_id, tags=tags)
+        self._write(run_id, texts, tables)
+        self._end(run_id, status)
+
+    def log_summary(
+        self,
+        *,
+        name: str,
+        metrics: Metrics = _NOTHING,
+        tags: Mapping[str, str] = _NOTHING,
+        texts: Mapping[str, str] = _NOTHING,
+        tables: Tables = _NOTHING,
+    ) -> str:
+        """One finished run over several findings, with metrics such as `kappa/pneumothorax`; its run id."""
+        run_id = self._create(name, "summary", tags)
+        self.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
+        return run_id
+
+    def register_prompt(
+        self, finding: str, template: str, *, message: str = "", tags: Mapping[str, str] = _NOTHING
+    ) -> int:
+        """The new version number of a finding's prompt in the Prompt Registry; the text is kept as it is, braces too."""
+        # MLflow links a prompt to the process's active experiment; naming both here leaves it nothing to add.
+        linked = {"_mlflow_experiment_ids": f",{self.experiment_id},0,", **_as_tags(tags)}
+        with _without_variables(*_EXPERIMENT_VARIABLES):
+            version = self._try(
+                self._client.register_prompt, prompt_name(finding), template, commit_message=message, tags=linked
+            )
+        return int(version.version)
+
+    def set_alias(self, finding: str, alias: str, version: int) -> None:
+        """Points an alias such as `frozen` at one version of a finding's prompt."""
+        self._try(self._client.set_prompt_alias, prompt_name(finding), alias, version)
+
+    def kept_programs(
+        self, *, finding: str | None = None, filters: Mapping[str, str] = _NOTHING
+    ) -> list[KeptProgram]:
+        """Finished optimizations that kept a `program.json` and whose tags equal `filters`, newest first."""
+        wanted = dict(filters) | ({"ranscore.finding": finding} if finding is not None else {})
+        query = "attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'"
+        return [
+            _as_kept(run)
+            for run in self._search(query)
+            if all(run.data.tags.get(k) == v for k, v in wanted.items()) and self._has(run.info.run_id, PROGRAM_FILE)
+        ]
+
+    def read_text(self, run_id: str, name: str) -> str:
+        """The text of one artifact; raises InputError where the run has none of that name."""
+        if not self._has(run_id, name):
+            raise InputError(f"{self.folder}: run {run_id} has no artifact {name!r}; look at its artifacts with 'ranscore ui'.")
+        return Path(self._try(self._client.download_artifacts, run_id, name)).read_text(encoding="utf-8")
+
+    def _create(self, name: str, kind: str, tags: Mapping[str, str], start: int | None = None) -> str:
+        given = _as_tags({**tags, "ranscore.kind": kind})
+        made = self._try(self._client.create_run, self.experiment_id, start_time=start or _now(), tags=given, run_name=name)
+        return str(made.info.run_id)
+
+    def _log(
+        self,
+        run_id: str,
+        *,
+        metrics: Metrics = _NOTHING,
+        tags: Mapping[str, str] = _NOTHING,
+        params: Mapping[str, object] = _NOTHING,
+        undefined_but: Mapping[str, str] = _NOTHING,
+        step: int = 0,
+    ) -> None:
+        """Logs in batches as large as MLflow takes; `undefined_but` holds reasons that are already tagged."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = _now()
+        points = [Metric(name, float(v), now, step) for name, v in metrics.items() if v is not None and _is_number(v)]
+        reasons = {f"undefined/{name}": _why(v) for name, v in metrics.items() if not _is_number(v)}
+        marks = {k: v for k, v in reasons.items() if k not in undefined_but} | dict(tags)
+        tag_list = [RunTag(k, v) for k, v in _as_tags(marks).items()]
+        param_list = [Param(k, _as_text(v)[:6000]) for k, v in params.items()]
+        for key, items, size in (("metrics", points, 1000), ("tags", tag_list, 100), ("params", param_list, 100)):
+            for at in range(0, len(items), size):
+                self._try(self._client.log_batch, run_id, **{key: items[at : at + size]}, synchronous=True)
+
+    def _write(self, run_id: str, texts: Mapping[str, str], tables: Tables) -> None:
+        files = dict(texts)
+        for name, rows in tables.items():
+            files[name if name.endswith(".csv") else f"{name}.csv"] = _as_csv(rows)
+        for name, text in files.items():
+            self._try(self._client.log_text, run_id, text.encode("utf-8", "backslashreplace").decode("utf-8"), name)
+
+    def _end(self, run_id: str, status: Status) -> None:
+        self._try(self._client.set_terminated, run_id, status=status)
+
+    def _tag(self, run_id: str, name: str) -> str:
+        return str(self._try(self._client.get_run, run_id).data.tags.get(name, ""))
+
+    def _last_step(self, run_id: str, metric: str) -> int:
+        return max((p.step for p in self._try(self._client.get_metric_history, run_id, metric)), default=0)
+
+    def _has(self, run_id: str, name: str) -> bool:
+        folder = str(Path(name).parent) if "/" in name else None
+        return any(f.path == name and not f.is_dir for f in self._try(self._client.list_artifacts, run_id, folder))
+
+    def _search(self, query: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._try(
+                self._client.search_runs,
+                [self.experiment_id],
+                filter_string=query,
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _try(self, call: Callable[..., T], *args: Any, **named: Any) -> T:
+        return _persist(self.folder, call, *args, **named)
+
+
+def prompt_name(finding: str) -> str:
+    """A finding's name in the Prompt Registry, which takes letters, digits, `_`, `.` and `-` only."""
+    return "ranscore-" + re.sub(r"[^A-Za-z0-9_.]", "_", finding)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _why(value: float | None) -> str:
+    return "not defined on these reports" if value is None else f"not a finite number: {value}"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _as_tags(tags: Mapping[str, object]) -> dict[str, str]:
+    return {key: _as_text(value)[:8000] for key, value in tags.items()}
+
+
+def _as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _as_kept(run: Any) -> KeptProgram:
+    return KeptProgram(
+        run_id=run.info.run_id,
+        finding=run.data.tags.get("ranscore.finding", ""),
+        metrics=dict(run.data.metrics),
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        start_time=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises InputError where runs could not be written, before anything is computed or imported."""
+    if set("%?") & set(str(folder)):
+        raise InputError(f"{folder}: MLflow cannot open a database below a folder with '%' or '?' in its name; name another with --mlruns.")
+    database = folder / DATABASE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+        if database.exists():
+            with closing(sqlite3.connect(database, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+    except OSError as error:
+        raise InputError(
+            f"{folder}: runs cannot be written here ({error.strerror or error}); "
+            "name a folder that you may write to with --mlruns or RANSCORE_MLRUNS."
+        ) from error
+    except sqlite3.Error as error:
+        raise InputError(
+            f"{database}: not a tracking database that can be written ({error}); "
+            "move the file away, or name another folder with --mlruns."
+        ) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lets one process at a time make or open the database: MLflow does not guard its own first start."""
+    with closing(sqlite3.connect(folder / ".opening.db", timeout=LOCK_SECONDS, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def _connect(folder: Path) -> Any:
+    import logging
+
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    # This one module logs the making of tables, and with a traceback every lock that `_persist` waits for.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL + 1)
+    uri = database_uri(folder / DATABASE)
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    try:
+        _persist(folder, client.search_experiments, max_results=1)
+    except MlflowException as error:
+        if "out-of-date database schema" not in str(error):
+            raise
+        raise InputError(
+            f"{folder / DATABASE}: made by another version of MLflow; "
+            f"copy the file, then run 'mlflow db upgrade {uri}', or name another folder with --mlruns."
+        ) from error
+    return client
+
+
+def _find_experiment(client: Any, folder: Path) -> str:
+    """The id of the experiment `ranscore`, made when it is missing."""
+    found = _persist(folder, client.get_experiment_by_name, EXPERIMENT)
+    artifacts = folder / "artifacts"
+    if found is None:
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(_persist(folder, client.create_experiment, EXPERIMENT, artifacts.as_uri(), tags))
+    if found.lifecycle_stage == "deleted":
+        raise InputError(
+            f"{folder}: the experiment 'ranscore' was deleted here; bring it back with 'mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}' (MLFLOW_TRACKING_URI={database_uri(folder / DATABASE)}), "
+            "or name another folder with --mlruns."
+        )
+    return str(found.experiment_id)
+
+
+def _persist(folder: Path, call: Callable[..., T], *args: Any, **named: Any) -> T:
+    """What the call returns, waiting up to `LOCK_SECONDS` while another process writes; a full disk is an InputError."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    pause = 0.05
+    while True:
+        try:
+            return call(*args, **named)
+        except Exception as error:
+            text = str(error)
+            if "database is locked" in text and time.monotonic() < deadline:
+                time.sleep(pause)
+                pause = min(2 * pause, 1.0)
+            elif "OperationalError" in text or isinstance(error, OSError):
+                reason = re.sub(r"^\([\w.]+\) ", "", text.splitlines()[0])
+                raise InputError(f"{folder}: the run could not be recorded ({reason}); free the folder or its disk, and run again.") from error
+            else:
+                raise
+
+
+@contextmanager
+def _without_variables(*names: str) -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

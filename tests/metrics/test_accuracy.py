@@ -1,0 +1,39 @@
+"""Accuracy against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score
+
+from ranscore.metrics import accuracy
+from ranscore.metrics._counts import Counts, count
+
+cells = st.tuples(*[st.integers(0, 40)] * 4)
+
+
+def sides(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
+    """Reference and labels with these counts."""
+    return [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * tp + [1] * fp + [0] * fn + [0] * tn
+
+
+@given(cells.filter(any))
+def test_accuracy_is_what_scikit_learn_says(table: tuple[int, int, int, int]) -> None:
+    """The share of agreeing cells is accuracy_score."""
+    reference, labels = sides(*table)
+    assert accuracy.compute(count(reference, labels)) == pytest.approx(accuracy_score(reference, labels))
+
+
+def test_accuracy_without_a_scored_cell_is_undefined() -> None:
+    """Nothing scored gives nan, not 0 or 1."""
+    assert np.isnan(accuracy.compute(count([-1, 1], [1, -2])))
+
+
+@given(st.lists(cells, min_size=1, max_size=6))
+def test_many_findings_at_once_give_what_each_gives_alone(tables: list[tuple[int, int, int, int]]) -> None:
+    """Counts with a leading axis are scored one by one."""
+    together = accuracy.compute(Counts(*np.array(tables).T))
+    alone = [float(accuracy.compute(Counts(*np.array(table)))) for table in tables]
+    np.testing.assert_array_equal(together, alone)
