@@ -1,6 +1,6 @@
 """The phrase language of synonym rules, the same for a person, a language model and the lexical reader.
 
-    word          that word (a word of four letters or more also in the plural, and with 's)
+    word          that word (a word of three letters or more also in the plural, and with 's)
     stem*         any ending: `blunt*` is blunt, blunted, blunting
     a/b           either word; `(two words/another)` where an alternative has several
     word?         may be left out; so may `(two words)?`
@@ -22,7 +22,7 @@ WORD_GAP, CHARACTER_GAP = 6, 8
 WORD_SPAN, CHARACTER_SPAN = 10, 16
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
-_NEXT_WORD = r"[ /'\"(),]{1,3}"
+_NEXT_WORD = r"[ /'\"()]{1,3}"
 _WORD = r"[^\w\n]+\w[^\s\n]*"
 _GAPS = {
     ("...", False): rf"((?:{_WORD}){{0,{WORD_GAP}}}?[^\w\n]+)",
@@ -190,14 +190,14 @@ def _word(word: str) -> _Part:
         raise ValueError(f"{word!r} is not a word")
     chinese = bool(_CJK.search(word))
     stem = normalize(word.rstrip("*")).strip()
-    literal = stem[:-1] if len(stem) > 4 and stem.endswith("y") else stem
+    literal = stem[:-1] if len(stem) > 3 and stem.endswith("y") else stem
     if chinese:
         regex = " *".join(re.escape(c) for c in stem if c != " ")
         literal = max(re.split(r"[*\s]", stem), key=len)
     elif word.endswith("*"):
         regex = re.escape(stem) + r"[\w.']*"
-    elif stem.isalpha() and len(stem) >= 4:
-        ending = r"(?:y|ies)" if literal != stem else r"(?:'s|es|s)?"
+    elif stem.isalpha() and len(stem) >= 3:
+        ending = r"(?:ys?|ies)" if literal != stem else r"(?:'s|es|s)?"
         regex = re.escape(literal) + ending + r"(?![a-z0-9])"
     else:
         regex = re.escape(stem) + r"(?![a-z0-9])"

@@ -123,7 +123,7 @@ def test_an_empty_finding_counts_as_the_policy_says(empty: Empty, expected: floa
     """With one supported finding the policy decides the headline, and the support is shown beside it."""
     reference = one_positive("pneumothorax")
     report = score_labels(frame(reference), frame(reference), Policies(no_finding="as-given", empty=empty), bootstrap=9)
-    assert report.ran_score == pytest.approx(expected)
+    assert report.ran_score == report.macro.precision == report.macro.recall == pytest.approx(expected)
     assert report.findings_with_support == 1
     empty_rows = [row for row in report.findings if row.finding != "pneumothorax"]
     assert {row.f1 for row in empty_rows} == {{"0": 0.0, "1": 1.0, "skip": None}[empty]}

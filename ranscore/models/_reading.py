@@ -108,14 +108,23 @@ class Reading:
     def reaches(self) -> tuple[Reach, ...]:
         """Every cue of the report with its reach."""
         cues = cue_set()
-        taken = [(kind, m.start, m.end) for kind, p in cues.not_cues for m in p.find(self.text)]
-        stops = [(m.start, m.end) for p in cues.terminators for m in p.find(self.text)]
+        every = [("not", p) for _, p in cues.not_cues] + [(f"{k} before", p) for k, p in cues.before]
+        every += [(f"{k} after", p) for k, p in cues.after]
+        kept = _longest([(kind, m) for kind, p in every for m in p.find(self.text)])
+        stops = self.stops(tuple((m.start, m.end) for _, m in kept))
         found: list[Reach] = []
-        for forward, entries in ((True, cues.before), (False, cues.after)):
-            for kind, m in _longest([(kind, m) for kind, p in entries for m in p.find(self.text)]):
-                if not any(k == kind and s <= m.start and m.end <= e for k, s, e in taken):
-                    found.extend(self._reach(kind, m, forward, stops))
+        for cue, m in kept:
+            kind, _, side = cue.partition(" ")
+            if side and _ends_chinese_clause(self.text, kind, m):
+                side = "after"
+            if side:
+                found.extend(self._reach(kind, m, side == "before", stops))
         return tuple(found)
+
+    def stops(self, cues: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+        """The terminators that are no part of a cue."""
+        found = [(m.start, m.end) for p in cue_set().terminators for m in p.find(self.text)]
+        return [(a, b) for a, b in found if not any(s < b and a < e for s, e in cues)]
 
     def _reach(self, kind: str, cue: Match, forward: bool, stops: list[tuple[int, int]]) -> list[Reach]:
         low, high = self._sentence_of(cue.start)
@@ -126,7 +135,7 @@ class Reading:
             return [Reach(kind, (cue.start, cue.end), cue.end, end)]
         starts = [e for s, e in stops if e <= cue.start and s >= low]
         start = _backward_start(self.text, max([low, *starts]), cue.start)
-        reaches = [Reach(kind, (cue.start, cue.end), start, cue.start)]
+        reaches = [Reach(kind, (cue.start, cue.end), start, cue.end)]
         if start == low and _ANAPHOR.match(self.text[low : cue.start]) and kind == "negation":
             before = [s for s in self.sentences if s[1] < low]
             if before:
@@ -141,7 +150,7 @@ class Reading:
         """`asserted`, or the kind of cue that takes the match back: `negation`, `hedge`, `context`."""
         core = match.core()
         for reach in self.reaches:
-            if any(a < reach.cue[1] and reach.cue[0] < b for a, b in core):
+            if any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in core):
                 continue  # the phrase itself names the cue
             in_gap = any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in match.gaps)
             if in_gap or any(a >= reach.start and b <= reach.end for a, b in core):
@@ -151,7 +160,7 @@ class Reading:
     @cached_property
     def clauses(self) -> tuple[int, ...]:
         """Where clauses end: sentence ends and terminators."""
-        stops = [m.start for p in cue_set().terminators for m in p.find(self.text)]
+        stops = [start for start, _ in self.stops(tuple(r.cue for r in self.reaches))]
         return tuple(sorted([*stops, *(e for _, e in self.sentences)]))
 
     @cached_property
@@ -169,12 +178,18 @@ class Reading:
 
 
 def _longest(found: list[tuple[str, Match]]) -> list[tuple[str, Match]]:
-    """Of cues of one kind that overlap, the longest."""
+    """Of cues that overlap, the longest."""
     kept: list[tuple[str, Match]] = []
     for kind, m in sorted(found, key=lambda x: (x[1].start - x[1].end, x[1].start)):
-        if not any(k == kind and o.start < m.end and m.start < o.end for k, o in kept):
+        if not any(o.start < m.end and m.start < o.end for _, o in kept):
             kept.append((kind, m))
     return kept
+
+
+def _ends_chinese_clause(text: str, kind: str, cue: Match) -> bool:
+    """True for a cue that looks ahead but has nothing ahead: `胸腔积液未见`, `气胸：无`."""
+    rest = text[cue.end : cue.end + 1]
+    return kind == "negation" and bool(_CJK.search(text[cue.start : cue.end])) and rest in ("", "\n", ",")
 
 
 def _forward_end(text: str, start: int, end: int, kind: str) -> int:

@@ -8,6 +8,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ID = "report_id"
 OTHER_IDS = ("id", "uid", "study_id", "example_id")
+KNOWN = {
+    ID,
+    *OTHER_IDS,
+    "report",
+    "findings",
+    "impression",
+    "finding",
+    "reads_as",
+    "evidence",
+    "why",
+    "reader",
+    "note_id",
+}
 NAMED = 5
 
 
@@ -47,9 +60,9 @@ def id_column(found: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def missing_column(wanted: str, columns: Sequence[str], expected: str = "rename the right one") -> str:
-    """One sentence: the column that is missing, the near misses, those that are there."""
-    folded = {fold(c): c for c in columns}
-    near = [folded[n] for n in difflib.get_close_matches(fold(wanted), folded, n=3, cutoff=0.6)]
+    """One sentence: the column that is missing, the near misses that mean nothing else, all that are there."""
+    free = {fold(c): c for c in columns if fold(c) not in KNOWN}
+    near = [free[n] for n in difflib.get_close_matches(fold(wanted), free, n=3, cutoff=0.6)]
     offer = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"no column is called {wanted!r}; {offer}columns there: {', '.join(columns)}; {expected}"
 
