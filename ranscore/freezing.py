@@ -23,12 +23,12 @@ FORMAT: Literal["ranscore-frozen-1"] = "ranscore-frozen-1"
 LIBRARIES = ("ranscore", "dspy", "litellm", "optuna", "pydantic")
 
 
-class DataDigest(Record):
+class DataUsed(Record):
     """The data that a program was tuned on."""
 
     dataset: str
     reports: int
-    digest: str
+    dataset_digest: str
     reference_digest: str
     access: str = "open"
 
@@ -41,7 +41,7 @@ class FrozenFinding(Record):
     source: Literal["optimized", "seed"]
     run_id: str = ""
     recipe: str = ""
-    data: DataDigest | None = None
+    data: DataUsed | None = None
     tuned_on: FindingScore | None = None
     cross_validated: FindingScore | None = None
 

@@ -7,6 +7,7 @@ Nothing is logged automatically, so no report text gets here unless a caller pas
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ import os
 import re
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -22,21 +24,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ranscore.errors import InputError
 
 EXPERIMENT = "ranscore"
 DATABASE = "mlflow.db"
 PROGRAM_FILE = "program.json"
-VIEW = "rounds"  # the key of the table view that the address in `ranscore ui` opens
 LOCK_SECONDS = 120.0
+# A saved view of MLflow's runs page: its key, and the columns that it shows where runs have them.
+VIEW = "rounds"
+_COLUMNS = ("kappa", "f1", "precision", "recall", "disagreements")
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Metrics = Mapping[str, float | None]
 Tables = Mapping[str, Sequence[Mapping[str, object]]]
 T = TypeVar("T")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ class Tracker:
         """A tracker on a folder that can be written, made when it is missing (unless `must_exist`); else InputError."""
         place = find_database(folder).parent if must_exist else runs_folder(folder)
         _check_folder(place)
-        with _alone(place):
+        # One process at a time, since MLflow does not guard its own first start.
+        with closing(_lock(place / ".opening.db", "EXCLUSIVE")):
             client = _connect(place)
             return cls(place, _find_experiment(client, place), client)
 
@@ -115,7 +121,9 @@ class Tracker:
         `texts` maps an artifact's file name to its text, `tables` a name to rows stored as CSV. A metric that is None or
         not finite is not logged but tagged `undefined/<metric>` with the reason; a tag of that name in `tags` wins.
         """
-        family = {"mlflow.parentRunId": parent_id, "ranscore.finding": self._tag(parent_id, "ranscore.finding")}
+        finding = self._run(parent_id).data.tags.get("ranscore.finding", "")
+        # The page of runs opens a parent whose children are of the type `evaluation`.
+        family = {"mlflow.parentRunId": parent_id, "mlflow.runType": "evaluation", "ranscore.finding": finding}
         run_id = self._create(f"round {number}", "round", {**family, **tags}, self._since.get(parent_id))
         self._log(run_id, metrics=metrics, undefined_but=tags, params=params, step=number)
         self._write(run_id, texts, tables)
@@ -135,9 +143,11 @@ class Tracker:
         status: Status = "FINISHED",
     ) -> None:
         """Ends a run with what it came to; a metric that has a curve gets its value at the curve's last round."""
-        steps = {name: self._last_step(run_id, name) for name in metrics}
+        curves = self._run(run_id).data.metrics
+        steps = {name: self._last_step(run_id, name) if name in curves else 0 for name in metrics}
         for step in sorted(set(steps.values())):
-            self._log(run_id, metrics={m: metrics[m] for m, s in steps.items() if s == step}, undefined_but=tags, step=step)
+            ended = {name: metrics[name] for name, last in steps.items() if last == step}
+            self._log(run_id, metrics=ended, undefined_but=tags, step=step)
         self._log(run_id, tags=tags)
         self._write(run_id, texts, tables)
         self._end(run_id, status)
@@ -152,7 +162,7 @@ class Tracker:
         tables: Tables = _NOTHING,
     ) -> str:
         """One finished run over several findings, with metrics such as `kappa/pneumothorax`; its run id."""
-        run_id = self._create(name, "summary", tags)
+        run_id = self._create(name, "summary", {})
         self.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
         return run_id
 
@@ -162,7 +172,7 @@ class Tracker:
         """The new version number of a finding's prompt in the Prompt Registry; the text is kept as it is, braces too."""
         # MLflow links a prompt to the process's active experiment; naming both here leaves it nothing to add.
         linked = {"_mlflow_experiment_ids": f",{self.experiment_id},0,", **_as_tags(tags)}
-        with _without_variables(*_EXPERIMENT_VARIABLES):
+        with _without_variables("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
             version = self._try(
                 self._client.register_prompt, prompt_name(finding), template, commit_message=message, tags=linked
             )
@@ -187,12 +197,15 @@ class Tracker:
     def read_text(self, run_id: str, name: str) -> str:
         """The text of one artifact; raises InputError where the run has none of that name."""
         if not self._has(run_id, name):
-            raise InputError(f"{self.folder}: run {run_id} has no artifact {name!r}; look at its artifacts with 'ranscore ui'.")
+            raise InputError(
+                f"{self.folder}: run {run_id} has no artifact {name!r}; 'ranscore ui' shows which it has."
+            )
         return Path(self._try(self._client.download_artifacts, run_id, name)).read_text(encoding="utf-8")
 
     def _create(self, name: str, kind: str, tags: Mapping[str, str], start: int | None = None) -> str:
-        given = _as_tags({**tags, "ranscore.kind": kind})
-        made = self._try(self._client.create_run, self.experiment_id, start_time=start or _now(), tags=given, run_name=name)
+        given = _as_tags({"ranscore.kind": kind, **tags})
+        begun = start or _now()
+        made = self._try(self._client.create_run, self.experiment_id, start_time=begun, tags=given, run_name=name)
         return str(made.info.run_id)
 
     def _log(
@@ -228,8 +241,8 @@ class Tracker:
     def _end(self, run_id: str, status: Status) -> None:
         self._try(self._client.set_terminated, run_id, status=status)
 
-    def _tag(self, run_id: str, name: str) -> str:
-        return str(self._try(self._client.get_run, run_id).data.tags.get(name, ""))
+    def _run(self, run_id: str) -> Any:
+        return self._try(self._client.get_run, run_id)
 
     def _last_step(self, run_id: str, metric: str) -> int:
         return max((p.step for p in self._try(self._client.get_metric_history, run_id, metric)), default=0)
@@ -304,38 +317,51 @@ def _as_kept(run: Any) -> KeptProgram:
     )
 
 
+def _view() -> str:
+    """The saved view as MLflow's own pages write it; a page that cannot read it shows its usual columns instead."""
+    shown = [*(f"metrics.`{name}`" for name in _COLUMNS), "tags.`model`"]
+    state = {
+        "selectedColumns": shown,
+        "columnOrder": ["0", "attributes.`Run Name`", "runDateAndNestInfo", "duration", *shown],
+        "columnWidths": {"attributes.`Run Name`": 280},
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    saved = {"name": "Rounds", "createdAt": _now(), "updatedAt": _now(), "state": f"deflate;{packed}"}
+    return json.dumps(saved)
+
+
 def _check_folder(folder: Path) -> None:
     """Raises InputError where runs could not be written, before anything is computed or imported."""
     if set("%?") & set(str(folder)):
-        raise InputError(f"{folder}: MLflow cannot open a database below a folder with '%' or '?' in its name; name another with --mlruns.")
-    database = folder / DATABASE
+        raise InputError(f"{folder}: MLflow opens no database below a name with '%' or '?'; name another with --mlruns.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
+        probe = folder / f".probe-{os.getpid()}-{time.monotonic_ns()}"
         probe.write_bytes(b"")
         probe.unlink()
-        if database.exists():
-            with closing(sqlite3.connect(database, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
     except OSError as error:
         raise InputError(
             f"{folder}: runs cannot be written here ({error.strerror or error}); "
             "name a folder that you may write to with --mlruns or RANSCORE_MLRUNS."
         ) from error
+    if (folder / DATABASE).exists():
+        _lock(folder / DATABASE, "IMMEDIATE").close()
+
+
+def _lock(path: Path, kind: Literal["IMMEDIATE", "EXCLUSIVE"]) -> sqlite3.Connection:
+    """A connection that holds the file until it is closed or the process ends; InputError where it cannot be had."""
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        connection.execute(f"BEGIN {kind}")
     except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
         raise InputError(
-            f"{database}: not a tracking database that can be written ({error}); "
-            "move the file away, or name another folder with --mlruns."
+            f"{path}: cannot be written as a tracking database ({error}); "
+            "end the process that holds it, move the file away, or name another folder with --mlruns."
         ) from error
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lets one process at a time make or open the database: MLflow does not guard its own first start."""
-    with closing(sqlite3.connect(folder / ".opening.db", timeout=LOCK_SECONDS, isolation_level=None)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
-        yield
+    return connection
 
 
 def _connect(folder: Path) -> Any:
@@ -361,17 +387,23 @@ def _connect(folder: Path) -> Any:
 
 
 def _find_experiment(client: Any, folder: Path) -> str:
-    """The id of the experiment `ranscore`, made when it is missing."""
+    """The id of the experiment `ranscore`, made when it is missing; InputError where it was deleted or moved."""
     found = _persist(folder, client.get_experiment_by_name, EXPERIMENT)
     artifacts = folder / "artifacts"
     if found is None:
-        tags = {"mlflow.experimentKind": "custom_model_development"}
+        tags = {"mlflow.experimentKind": "custom_model_development", f"mlflow.sharedViewState.{VIEW}": _view()}
         return str(_persist(folder, client.create_experiment, EXPERIMENT, artifacts.as_uri(), tags))
     if found.lifecycle_stage == "deleted":
         raise InputError(
-            f"{folder}: the experiment 'ranscore' was deleted here; bring it back with 'mlflow experiments restore "
-            f"--experiment-id {found.experiment_id}' (MLFLOW_TRACKING_URI={database_uri(folder / DATABASE)}), "
+            f"{folder}: the experiment 'ranscore' was deleted here; bring it back with 'MLFLOW_TRACKING_URI="
+            f"{database_uri(folder / DATABASE)} mlflow experiments restore --experiment-id {found.experiment_id}', "
             "or name another folder with --mlruns."
+        )
+    recorded = Path(url2pathname(urlsplit(found.artifact_location).path))
+    if recorded != artifacts and not (recorded.exists() and artifacts.exists() and recorded.samefile(artifacts)):
+        raise InputError(
+            f"{folder}: made as {recorded.parent}, and MLflow looks for its artifacts there; "
+            "move it back, link it there, or name another folder with --mlruns."
         )
     return str(found.experiment_id)
 
@@ -390,7 +422,9 @@ def _persist(folder: Path, call: Callable[..., T], *args: Any, **named: Any) -> 
                 pause = min(2 * pause, 1.0)
             elif "OperationalError" in text or isinstance(error, OSError):
                 reason = re.sub(r"^\([\w.]+\) ", "", text.splitlines()[0])
-                raise InputError(f"{folder}: the run could not be recorded ({reason}); free the folder or its disk, and run again.") from error
+                raise InputError(
+                    f"{folder}: a run could not be recorded ({reason}); make the folder writable, and run again."
+                ) from error
             else:
                 raise
 

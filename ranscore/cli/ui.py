@@ -31,8 +31,8 @@ def command(
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, _stops_quietly():
         server = _start(database, host, port, log)
         try:
-            address = _wait(server, host, port, log)
-            typer.echo(f"Rounds and scores: {address}\nCtrl-C stops it.")
+            root = _wait(server, host, port, log)
+            typer.echo(f"{_describe_pages(root)}\nCtrl-C stops it.")
             server.wait()
         finally:
             _stop(server)
@@ -91,7 +91,7 @@ def _start(database: Path, host: str, port: int, log: IO[str]) -> subprocess.Pop
 
 
 def _wait(server: subprocess.Popen[str], host: str, port: int, log: IO[str]) -> str:
-    """The address of the experiment's page, once the server answers."""
+    """The server's address, once it answers."""
     import time
 
     from ranscore.errors import RanscoreError
@@ -101,7 +101,7 @@ def _wait(server: subprocess.Popen[str], host: str, port: int, log: IO[str]) -> 
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         if _fetch(f"{root}/health") is not None:
-            return root + _experiment_page(root)
+            return root
         time.sleep(0.2)
     log.seek(0)
     said = [line.strip() for line in log if line.strip()]
@@ -109,15 +109,20 @@ def _wait(server: subprocess.Popen[str], host: str, port: int, log: IO[str]) -> 
     raise RanscoreError(f"MLflow's server {ended}; its last line: {said[-1] if said else '(none)'}")
 
 
-def _experiment_page(root: str) -> str:
+def _describe_pages(root: str) -> str:
+    """The addresses of the experiment's pages, one a line."""
     import json
 
-    from ranscore.tracking import EXPERIMENT
+    from ranscore.tracking import EXPERIMENT, VIEW
 
     answer = _fetch(f"{root}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")
     if answer is None:
-        return "/"
-    return f"/#/experiments/{json.loads(answer)['experiment']['experiment_id']}/runs"
+        return f"MLflow: {root}"
+    experiment = json.loads(answer)["experiment"]
+    has_view = any(tag["key"] == f"mlflow.sharedViewState.{VIEW}" for tag in experiment.get("tags", []))
+    page = f"{root}/#/experiments/{experiment['experiment_id']}"
+    view = f"&viewStateShareKey={VIEW}" if has_view else ""
+    return f"Rounds and scores: {page}/runs?workflowType=machine_learning{view}\nPrompts: {page}/prompts"
 
 
 def _fetch(url: str) -> bytes | None:

@@ -117,6 +117,8 @@ class Reading:
             kind, _, side = cue.partition(" ")
             if side and _ends_chinese_clause(self.text, kind, m):
                 side = "after"
+            if side and _asks_ahead(self.text, m):
+                side = "before"
             if side:
                 found.extend(self._reach(kind, m, side == "before", stops))
         return tuple(found)
@@ -186,6 +188,11 @@ def _longest(found: list[tuple[str, Match]]) -> list[tuple[str, Match]]:
     return kept
 
 
+def _asks_ahead(text: str, cue: Match) -> bool:
+    """True for a question mark set before a word: `?mucus plug`."""
+    return text[cue.start : cue.end] == "?" and bool(re.match(r"[a-z]", text[cue.end : cue.end + 1]))
+
+
 def _ends_chinese_clause(text: str, kind: str, cue: Match) -> bool:
     """True for a cue that looks ahead but has nothing ahead: `胸腔积液未见`, `气胸：无`."""
     rest = text[cue.end : cue.end + 1]
@@ -231,7 +238,8 @@ def _closes_clause(text: str, start: int, at: int, m: re.Match[str], end: int) -
     left, right = text[start:at], text[at + len(m.group()) : end]
     if _CJK.search(text[max(0, at - 4) : at + 4]):
         return True
-    return bool(_VERB.search(left)) or (m.group() == "," and bool(re.match(r"\s*(?:the|an?|there)\b", right)))
+    article = r"\s*(?:the|an?|there)\b" if m.group() == "," else r"\s*(?:an?|there)\b"
+    return bool(_VERB.search(left) or re.match(article, right))
 
 
 @lru_cache(maxsize=4096)

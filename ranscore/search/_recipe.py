@@ -36,6 +36,7 @@ class Recipe(Record):
     questions: tuple[str, ...] = ()
     budget: int | None = Field(default=None, ge=1)
     seed: int = 0
+    writer: str = ""
 
     def changed(self, **values: Any) -> Recipe:
         """The recipe with some settings changed (None leaves one as it is); raises InputError naming each bad value."""

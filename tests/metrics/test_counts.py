@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -42,6 +42,7 @@ def loop(reference: Labels, labels: Labels, weights: npt.NDArray[np.int64]) -> d
     return found
 
 
+@settings(deadline=None)
 @given(tables)
 def test_counts_are_those_of_a_plain_loop(table: tuple[Labels, Labels, npt.NDArray[np.int64]]) -> None:
     """Every kind of cell is counted as by hand, with weights and without."""
@@ -51,6 +52,7 @@ def test_counts_are_those_of_a_plain_loop(table: tuple[Labels, Labels, npt.NDArr
         assert {name: getattr(counts, name).tolist() for name in FIELDS} == loop(reference, labels, used)
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_weight_counts_a_report_as_often(table: tuple[Labels, Labels, npt.NDArray[np.int64]]) -> None:
     """Weights do what repeating the rows does, for many sets of weights at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -19,6 +19,7 @@ def sides(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
     return [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * tp + [1] * fp + [0] * fn + [0] * tn
 
 
+@settings(deadline=None)
 @given(cells.filter(any))
 def test_f1_is_what_scikit_learn_says(table: tuple[int, int, int, int]) -> None:
     """The value is f1_score, and nan in the same places."""
@@ -27,6 +28,7 @@ def test_f1_is_what_scikit_learn_says(table: tuple[int, int, int, int]) -> None:
     assert f1.compute(count(reference, labels)) == pytest.approx(expected, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(cells)
 def test_f1_is_the_harmonic_mean_of_precision_and_recall(table: tuple[int, int, int, int]) -> None:
     """Where both are defined and not 0, 2pr / (p + r) is F1."""
@@ -41,6 +43,7 @@ def test_f1_without_a_positive_on_either_side_is_undefined() -> None:
     assert np.isnan(f1.compute(count([0, 0, -1], [0, 0, 1])))
 
 
+@settings(deadline=None)
 @given(st.lists(cells, min_size=1, max_size=6))
 def test_many_findings_at_once_give_what_each_gives_alone(tables: list[tuple[int, int, int, int]]) -> None:
     """Counts with a leading axis are scored one by one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
@@ -15,6 +15,7 @@ from ranscore.metrics._counts import Counts, FloatArray, count, settle
 from ranscore.metrics._intervals import bootstrap, clopper_pearson, draw_weights
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.8, 0.95, 0.99])
 )
@@ -25,6 +26,7 @@ def test_the_exact_interval_is_that_of_scipy(k_of_n: tuple[int, int], level: flo
     assert clopper_pearson(k, n, level) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_exact_interval_holds_its_proportion_and_mirrors(k_of_n: tuple[int, int]) -> None:
     """k/n lies inside, and the interval of the failures is its mirror image."""
@@ -76,6 +78,7 @@ def test_the_bootstrap_is_that_of_a_plain_loop_over_the_same_draws(level: float)
     assert (float(low), float(high)) == pytest.approx(np.quantile(scores, [tail, 1 - tail]))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 99))
 def test_every_resample_draws_as_many_reports_as_there_are(n: int, resamples: int, seed: int) -> None:
     """Weights are whole, not negative, and sum to n in each row."""

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -21,6 +21,7 @@ def sides(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
     return [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * tp + [1] * fp + [0] * fn + [0] * tn
 
 
+@settings(deadline=None)
 @given(cells.filter(any))
 def test_kappa_is_what_scikit_learn_says(table: tuple[int, int, int, int]) -> None:
     """The value is cohen_kappa_score, and nan in the same places."""
@@ -42,6 +43,7 @@ def test_kappa_with_a_class_missing_from_the_reference_alone_is_zero() -> None:
     assert kappa.compute(count([0] * 9, [0] * 8 + [1])) == 0
 
 
+@settings(deadline=None)
 @given(cells)
 def test_kappa_stays_the_same_when_the_sides_are_exchanged(table: tuple[int, int, int, int]) -> None:
     """Reference and labels have the same part in kappa."""
@@ -49,6 +51,7 @@ def test_kappa_stays_the_same_when_the_sides_are_exchanged(table: tuple[int, int
     np.testing.assert_array_equal(kappa.compute(Counts(tp, fp, fn, tn)), kappa.compute(Counts(tp, fn, fp, tn)))
 
 
+@settings(deadline=None)
 @given(st.lists(cells, min_size=1, max_size=6))
 def test_many_findings_at_once_give_what_each_gives_alone(tables: list[tuple[int, int, int, int]]) -> None:
     """Counts with a leading axis are scored one by one."""

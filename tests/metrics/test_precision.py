@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score
 
@@ -19,6 +19,7 @@ def sides(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
     return [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * tp + [1] * fp + [0] * fn + [0] * tn
 
 
+@settings(deadline=None)
 @given(cells.filter(any))
 def test_precision_is_what_scikit_learn_says(table: tuple[int, int, int, int]) -> None:
     """The value is precision_score, and nan in the same places."""
@@ -32,6 +33,7 @@ def test_precision_without_a_present_label_is_undefined() -> None:
     assert np.isnan(precision.compute(count([1, 0], [0, 0])))
 
 
+@settings(deadline=None)
 @given(st.lists(cells, min_size=1, max_size=6))
 def test_many_findings_at_once_give_what_each_gives_alone(tables: list[tuple[int, int, int, int]]) -> None:
     """Counts with a leading axis are scored one by one."""
