@@ -7,7 +7,6 @@ Nothing is logged automatically, so no report text gets here unless a caller pas
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -16,7 +15,6 @@ import os
 import re
 import sqlite3
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -33,9 +31,6 @@ EXPERIMENT = "ranscore"
 DATABASE = "mlflow.db"
 PROGRAM_FILE = "program.json"
 LOCK_SECONDS = 120.0
-# A saved view of MLflow's runs page: its key, and the columns that it shows where runs have them.
-VIEW = "rounds"
-_COLUMNS = ("kappa", "f1", "precision", "recall", "disagreements")
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Metrics = Mapping[str, float | None]
@@ -116,10 +111,10 @@ class Tracker:
         texts: Mapping[str, str] = _NOTHING,
         tables: Tables = _NOTHING,
     ) -> str:
-        """One finished round nested in its optimization, whose metrics become the parent's curves; the round's run id.
+        """One finished round nested in its optimization, whose metrics become the parent's curves; its run id.
 
-        `texts` maps an artifact's file name to its text, `tables` a name to rows stored as CSV. A metric that is None or
-        not finite is not logged but tagged `undefined/<metric>` with the reason; a tag of that name in `tags` wins.
+        `texts` maps an artifact's file name to its text, `tables` a name to rows stored as CSV. A metric that is None
+        or not finite is not logged but tagged `undefined/<metric>` with the reason; a tag so named in `tags` wins.
         """
         finding = self._run(parent_id).data.tags.get("ranscore.finding", "")
         # The page of runs opens a parent whose children are of the type `evaluation`.
@@ -169,7 +164,7 @@ class Tracker:
     def register_prompt(
         self, finding: str, template: str, *, message: str = "", tags: Mapping[str, str] = _NOTHING
     ) -> int:
-        """The new version number of a finding's prompt in the Prompt Registry; the text is kept as it is, braces too."""
+        """The new version number of a finding's prompt in the Prompt Registry; the text stays as it is, braces too."""
         # MLflow links a prompt to the process's active experiment; naming both here leaves it nothing to add.
         linked = {"_mlflow_experiment_ids": f",{self.experiment_id},0,", **_as_tags(tags)}
         with _without_variables("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
@@ -182,24 +177,23 @@ class Tracker:
         """Points an alias such as `frozen` at one version of a finding's prompt."""
         self._try(self._client.set_prompt_alias, prompt_name(finding), alias, version)
 
-    def kept_programs(
-        self, *, finding: str | None = None, filters: Mapping[str, str] = _NOTHING
-    ) -> list[KeptProgram]:
+    def kept_programs(self, *, finding: str | None = None, filters: Mapping[str, str] = _NOTHING) -> list[KeptProgram]:
         """Finished optimizations that kept a `program.json` and whose tags equal `filters`, newest first."""
         wanted = dict(filters) | ({"ranscore.finding": finding} if finding is not None else {})
-        query = "attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'"
-        return [
-            _as_kept(run)
-            for run in self._search(query)
-            if all(run.data.tags.get(k) == v for k, v in wanted.items()) and self._has(run.info.run_id, PROGRAM_FILE)
-        ]
+        found = self._try(
+            self._client.search_runs,
+            [self.experiment_id],
+            filter_string="attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'",
+            order_by=["attributes.start_time DESC"],
+            max_results=50_000,
+        )
+        matching = [run for run in found if wanted.items() <= run.data.tags.items()]
+        return [_as_kept(run) for run in matching if self._has(run.info.run_id, PROGRAM_FILE)]
 
     def read_text(self, run_id: str, name: str) -> str:
         """The text of one artifact; raises InputError where the run has none of that name."""
         if not self._has(run_id, name):
-            raise InputError(
-                f"{self.folder}: run {run_id} has no artifact {name!r}; 'ranscore ui' shows which it has."
-            )
+            raise InputError(f"{self.folder}: run {run_id} has no artifact {name!r}; 'ranscore ui' shows which it has.")
         return Path(self._try(self._client.download_artifacts, run_id, name)).read_text(encoding="utf-8")
 
     def _create(self, name: str, kind: str, tags: Mapping[str, str], start: int | None = None) -> str:
@@ -250,21 +244,6 @@ class Tracker:
     def _has(self, run_id: str, name: str) -> bool:
         folder = str(Path(name).parent) if "/" in name else None
         return any(f.path == name and not f.is_dir for f in self._try(self._client.list_artifacts, run_id, folder))
-
-    def _search(self, query: str) -> Iterator[Any]:
-        token: str | None = None
-        while True:
-            page = self._try(
-                self._client.search_runs,
-                [self.experiment_id],
-                filter_string=query,
-                order_by=["attributes.start_time DESC"],
-                page_token=token,
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
 
     def _try(self, call: Callable[..., T], *args: Any, **named: Any) -> T:
         return _persist(self.folder, call, *args, **named)
@@ -317,23 +296,10 @@ def _as_kept(run: Any) -> KeptProgram:
     )
 
 
-def _view() -> str:
-    """The saved view as MLflow's own pages write it; a page that cannot read it shows its usual columns instead."""
-    shown = [*(f"metrics.`{name}`" for name in _COLUMNS), "tags.`model`"]
-    state = {
-        "selectedColumns": shown,
-        "columnOrder": ["0", "attributes.`Run Name`", "runDateAndNestInfo", "duration", *shown],
-        "columnWidths": {"attributes.`Run Name`": 280},
-    }
-    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
-    saved = {"name": "Rounds", "createdAt": _now(), "updatedAt": _now(), "state": f"deflate;{packed}"}
-    return json.dumps(saved)
-
-
 def _check_folder(folder: Path) -> None:
     """Raises InputError where runs could not be written, before anything is computed or imported."""
     if set("%?") & set(str(folder)):
-        raise InputError(f"{folder}: MLflow opens no database below a name with '%' or '?'; name another with --mlruns.")
+        raise InputError(f"{folder}: MLflow opens no database in a path with '%' or '?'; name another with --mlruns.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}-{time.monotonic_ns()}"
@@ -391,7 +357,7 @@ def _find_experiment(client: Any, folder: Path) -> str:
     found = _persist(folder, client.get_experiment_by_name, EXPERIMENT)
     artifacts = folder / "artifacts"
     if found is None:
-        tags = {"mlflow.experimentKind": "custom_model_development", f"mlflow.sharedViewState.{VIEW}": _view()}
+        tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(_persist(folder, client.create_experiment, EXPERIMENT, artifacts.as_uri(), tags))
     if found.lifecycle_stage == "deleted":
         raise InputError(
@@ -409,7 +375,7 @@ def _find_experiment(client: Any, folder: Path) -> str:
 
 
 def _persist(folder: Path, call: Callable[..., T], *args: Any, **named: Any) -> T:
-    """What the call returns, waiting up to `LOCK_SECONDS` while another process writes; a full disk is an InputError."""
+    """What the call returns, after at most `LOCK_SECONDS` of others' writing; a full disk is an InputError."""
     deadline = time.monotonic() + LOCK_SECONDS
     pause = 0.05
     while True:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import subprocess
 
 START_SECONDS = 180.0
+API = "/api/2.0/mlflow/experiments"
+VIEW = "rounds"
+COLUMNS = ("kappa", "f1", "precision", "recall", "disagreements")  # shown where runs have them
 
 
 def command(
@@ -49,7 +52,7 @@ def _check_port(host: str, port: int) -> None:
     try:
         family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as probe:
-            if os.name == "posix":  # a port that closed a moment ago is free; on Windows the option would share a taken one
+            if os.name == "posix":  # elsewhere the option would share a taken port
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
     except OSError as error:
@@ -58,7 +61,8 @@ def _check_port(host: str, port: int) -> None:
                 f"port {port} of {host} is taken by another program (an earlier 'ranscore ui'?); "
                 f"stop that one, or choose another with --port {port + 1 if port < 65535 else port - 1}."
             ) from error
-        raise InputError(f"--host {host!r} --port {port}: nothing can listen there ({error.strerror or error}).") from error
+        reason = error.strerror or error
+        raise InputError(f"--host {host!r} --port {port}: nothing can listen there ({reason}).") from error
 
 
 def _start(database: Path, host: str, port: int, log: IO[str]) -> subprocess.Popen[str]:
@@ -78,9 +82,10 @@ def _start(database: Path, host: str, port: int, log: IO[str]) -> subprocess.Pop
     }
     uri = database_uri(database)
     options = [f"--backend-store-uri={uri}", f"--registry-store-uri={uri}", f"--host={host}", f"--port={port}"]
-    options += [f"--default-artifact-root={(database.parent / 'artifacts').as_uri()}", "--no-serve-artifacts", "--workers=1"]
+    options += [f"--default-artifact-root={(database.parent / 'artifacts').as_uri()}", "--no-serve-artifacts"]
+    options += ["--workers=1", "--uvicorn-opts=--log-level warning"]
     return subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", *options, "--uvicorn-opts=--log-level warning"],
+        [sys.executable, "-m", "mlflow", "server", *options],
         env=os.environ | quiet,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -105,32 +110,59 @@ def _wait(server: subprocess.Popen[str], host: str, port: int, log: IO[str]) -> 
         time.sleep(0.2)
     log.seek(0)
     said = [line.strip() for line in log if line.strip()]
-    ended = f"ended with code {server.returncode}" if server.returncode is not None else f"did not answer in {START_SECONDS:.0f} s"
-    raise RanscoreError(f"MLflow's server {ended}; its last line: {said[-1] if said else '(none)'}")
+    code = server.returncode
+    what = f"did not answer in {START_SECONDS:.0f} s" if code is None else f"ended with code {code}"
+    raise RanscoreError(f"MLflow's server {what}; its last line: {said[-1] if said else '(none)'}")
 
 
 def _describe_pages(root: str) -> str:
     """The addresses of the experiment's pages, one a line."""
     import json
 
-    from ranscore.tracking import EXPERIMENT, VIEW
+    from ranscore.tracking import EXPERIMENT
 
-    answer = _fetch(f"{root}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")
+    answer = _fetch(f"{root}{API}/get-by-name?experiment_name={EXPERIMENT}")
     if answer is None:
         return f"MLflow: {root}"
     experiment = json.loads(answer)["experiment"]
-    has_view = any(tag["key"] == f"mlflow.sharedViewState.{VIEW}" for tag in experiment.get("tags", []))
     page = f"{root}/#/experiments/{experiment['experiment_id']}"
-    view = f"&viewStateShareKey={VIEW}" if has_view else ""
+    view = f"&viewStateShareKey={VIEW}" if _save_view(root, experiment) else ""
     return f"Rounds and scores: {page}/runs?workflowType=machine_learning{view}\nPrompts: {page}/prompts"
 
 
-def _fetch(url: str) -> bytes | None:
-    """The body of a page of our own server, without any proxy; None where it does not answer with one."""
-    from urllib.request import ProxyHandler, build_opener
+def _save_view(root: str, experiment: dict[str, Any]) -> bool:
+    """Whether the experiment has the saved view that shows kappa in the table of runs; makes it when it is missing.
 
+    This is how MLflow 3.17's own pages save a view; pages that cannot read it say so and show their usual columns.
+    """
+    import base64
+    import json
+    import time
+    import zlib
+
+    key = f"mlflow.sharedViewState.{VIEW}"
+    if any(tag["key"] == key for tag in experiment.get("tags", [])):
+        return True
+    shown = [*(f"metrics.`{name}`" for name in COLUMNS), "tags.`model`"]
+    state = {
+        "selectedColumns": shown,
+        "columnOrder": ["0", "attributes.`Run Name`", "runDateAndNestInfo", "duration", *shown],
+        "columnWidths": {"attributes.`Run Name`": 280},
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    now = int(time.time() * 1000)
+    saved = {"name": "Rounds", "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
+    body = {"experiment_id": experiment["experiment_id"], "key": key, "value": json.dumps(saved)}
+    return _fetch(f"{root}{API}/set-experiment-tag", json.dumps(body).encode()) is not None
+
+
+def _fetch(url: str, body: bytes | None = None) -> bytes | None:
+    """What our own server answers, asked without any proxy; None where it does not answer well."""
+    from urllib.request import ProxyHandler, Request, build_opener
+
+    request = Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
-        with build_opener(ProxyHandler({})).open(url, timeout=10) as response:
+        with build_opener(ProxyHandler({})).open(request, timeout=10) as response:
             return bytes(response.read())
     except OSError:
         return None
@@ -167,8 +199,6 @@ def _stop(server: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
     if hasattr(os, "killpg"):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     server.wait()

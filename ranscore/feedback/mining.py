@@ -1,4 +1,7 @@
-"""Candidate rules mined from development errors themselves, where no reader wrote a note; marked `mined`."""
+"""Candidate rules mined from development errors themselves, where no reader wrote a note; marked `mined`.
+
+A wording counts only where several errors share it: what a single report says is left to the readers' notes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from ranscore.phrases import compile_phrase, normalize
 from ranscore.records import Edit, Program, Report
 
 WINDOW = 4  # words on either side of what misled the program
-MOST_A_REPORT = 4
+LEAST_ERRORS = 2
 MOST = 60
 
 
@@ -25,24 +28,40 @@ def mine_edits(
     """
     missed = [e.report_id for e in errors if e.kind == "false absent"]
     alarmed = [e.report_id for e in errors if e.kind == "false present"]
-    without = "\n".join(normalize(r.text) for i, r in reports.items() if reference.get(i) == 0)
-    having = "\n".join(normalize(r.text) for i, r in reports.items() if reference.get(i) == 1)
-    states = _shared({i: _wordings(reports[i], without) for i in missed})
-    masks = _shared({i: _look_alikes(program, reports[i], having) for i in alarmed})
+    without = _Texts(r for i, r in reports.items() if reference.get(i) == 0)
+    having = _Texts(r for i, r in reports.items() if reference.get(i) == 1)
+    states = _shared({i: _wordings(reports[i]) for i in missed}, without)
+    masks = _shared({i: _look_alikes(program, reports[i]) for i in alarmed}, having)
     edits = [make_rule(program.finding, "states", [p], "mined", report_ids=ids) for p, ids in states]
     edits += [make_rule(program.finding, "does_not_count", [p], "mined", report_ids=ids) for p, ids in masks]
     return tuple(edits[:MOST])
 
 
-def _wordings(report: Report, elsewhere: str) -> list[str]:
-    """Phrases of a report that match nothing elsewhere, the shortest of each sentence first."""
-    found: list[str] = []
+class _Texts:
+    """Reports by the words in them, so that a phrase is looked for only where all its words stand."""
+
+    def __init__(self, reports: Iterable[Report]) -> None:
+        self.texts = [normalize(r.text) for r in reports]
+        self.holders: dict[str, set[int]] = defaultdict(set)
+        for i, text in enumerate(self.texts):
+            for word in set(_words(text)):
+                self.holders[word].add(i)
+
+    def hold(self, phrase: str) -> bool:
+        """True where a text matches the phrase."""
+        places = [self.holders.get(w, set()) for w in _words(phrase)]
+        return any(compile_phrase(phrase).find(self.texts[i]) for i in (set.intersection(*places) if places else ()))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z][\w']*|[\u3400-\u9fff]", text)
+
+
+def _wordings(report: Report) -> Iterable[str]:
+    """Phrases that a report's sentences support."""
     for sentence in normalize(report.text).split("\n"):
-        phrases = [p for part in sentence.split(",") for p in generalize(part)]
-        phrases += [p for run in _runs(sentence) for p in generalize(run)]
-        phrases = [p for p in dict.fromkeys(phrases) if not compile_phrase(p).find(elsewhere)]
-        found += sorted(phrases, key=len)[:MOST_A_REPORT]
-    return found
+        for part in [*sentence.split(","), *_runs(sentence)]:
+            yield from generalize(part)
 
 
 def _runs(sentence: str, size: int = 5) -> Iterable[str]:
@@ -50,16 +69,12 @@ def _runs(sentence: str, size: int = 5) -> Iterable[str]:
     return (" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1)))
 
 
-def _look_alikes(program: Program, report: Report, elsewhere: str) -> list[str]:
-    """Wordings around what a stating rule matched, which no present report has."""
+def _look_alikes(program: Program, report: Report) -> Iterable[str]:
+    """Wordings around what a stating rule matched."""
     text = normalize(report.text)
     phrases = [p for r in program.rules if r.means == "states" for p in r.phrases]
-    found: dict[str, None] = {}
     for match in (m for p in phrases for m in compile_phrase(p).find(text)):
-        for wording in _around(text, match.start, match.end):
-            if not compile_phrase(wording).find(elsewhere):
-                found.setdefault(wording)
-    return list(found)[:MOST_A_REPORT]
+        yield from _around(text, match.start, match.end)
 
 
 def _around(text: str, start: int, end: int) -> list[str]:
@@ -67,15 +82,17 @@ def _around(text: str, start: int, end: int) -> list[str]:
     before = re.findall(r"[\w.']+", text[low:start])[-WINDOW:]
     after = re.findall(r"[\w.']+", text[end : high if high >= 0 else len(text)])[:WINDOW]
     middle = " ".join(re.findall(r"[\w.']+", text[start:end]))
-    options = [f"{' '.join(before[-n:])} {middle}" for n in (1, 2, 3, 4) if len(before) >= n]
-    options += [f"{middle} {' '.join(after[:n])}" for n in (1, 2, 3, 4) if len(after) >= n]
-    return [o for o in options if re.search(r"\w", o)]
+    sizes = range(1, WINDOW + 1)
+    options = [f"{' '.join(before[-n:])} {middle}" for n in sizes if len(before) >= n]
+    options += [f"{middle} {' '.join(after[:n])}" for n in sizes if len(after) >= n]
+    return options if re.search(r"\w", middle) else []
 
 
-def _shared(by_report: Mapping[str, Iterable[str]]) -> list[tuple[str, list[str]]]:
+def _shared(by_report: Mapping[str, Iterable[str]], elsewhere: _Texts) -> list[tuple[str, list[str]]]:
+    """Phrases that several reports support and nothing elsewhere matches, those of most reports first."""
     holders: dict[str, list[str]] = defaultdict(list)
     for report_id, phrases in by_report.items():
-        for phrase in phrases:
-            if report_id not in holders[phrase]:
-                holders[phrase].append(report_id)
-    return sorted(holders.items(), key=lambda x: (-len(x[1]), len(x[0]), x[0]))
+        for phrase in dict.fromkeys(phrases):
+            holders[phrase].append(report_id)
+    found = [(p, ids) for p, ids in holders.items() if len(ids) >= LEAST_ERRORS and not elsewhere.hold(p)]
+    return sorted(found, key=lambda x: (-len(x[1]), len(x[0]), x[0]))

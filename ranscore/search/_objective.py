@@ -90,7 +90,7 @@ class Objective:
     calls: int = 0
     tokens: int = 0
     _known: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, repr=False)
-    _bearing: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
+    _bearing: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def score(self, candidate: Candidate, reports: Sequence[Report] | None = None) -> Scored:
         """The candidate scored on some (or all) of the reports; the report of an exemplar is read without that exemplar.
@@ -117,12 +117,11 @@ class Objective:
 
     def label(self, candidate: Candidate, reports: Sequence[Report]) -> list[Label]:
         """The candidate's labels of some reports, in their order."""
-        keys: dict[str, tuple[str, str]] = {}
+        keys = self._keys(candidate, reports)
         groups: dict[str, list[Report]] = {}
         for report in reports:
-            source = report.report_id if report.report_id in candidate.exemplar_sources else ""
-            keys[report.report_id] = (report.report_id, self._relevant(candidate, report, source))
             if keys[report.report_id] not in self._known:
+                source = report.report_id if report.report_id in candidate.exemplar_sources else ""
                 groups.setdefault(source, []).append(report)
         for source, missing in groups.items():
             self._ask(candidate.without_report(source) if source else candidate, missing, keys)
@@ -133,6 +132,17 @@ class Objective:
             for value, reason in [self._known[keys[r.report_id]]]
         ]
 
+    def _keys(self, candidate: Candidate, reports: Sequence[Report]) -> dict[str, tuple[str, str]]:
+        """By report id, what of the candidate can change that report's answer: its own exemplars are left out."""
+        form = candidate.form.digest()[7:15] if candidate.form else ""
+        bearing: dict[str, list[str]] = {r.report_id: [_base_key(candidate.base), form] for r in reports}
+        for edit in candidate.edits:
+            own = edit.exemplar.report_id if edit.exemplar else None
+            for report_id in self.bearing(edit):
+                if report_id != own and report_id in bearing:
+                    bearing[report_id].append(edit.id)
+        return {i: (i, "|".join(edits)) for i, edits in bearing.items()}
+
     def _ask(self, candidate: Candidate, reports: list[Report], keys: dict[str, tuple[str, str]]) -> None:
         if self.recipe.budget is not None and self.calls + len(reports) > self.recipe.budget:
             raise BudgetSpentError(f"the budget of {self.recipe.budget} calls is used up after {self.calls} calls")
@@ -142,22 +152,14 @@ class Objective:
         for label in labelled.labels:
             self._known[keys[label.report_id]] = (label.value, label.reason)
 
-    def _relevant(self, candidate: Candidate, report: Report, source: str) -> str:
-        """What of the candidate can change this report's answer, as a key."""
-        edits = [e for e in candidate.edits if not source or e.exemplar is None or e.exemplar.report_id != source]
-        bearing = [e.id for e in edits if self.bears_on(e, report)]
-        form = candidate.form.digest()[7:15] if candidate.form else ""
-        return f"{_base_key(candidate.base)}|{form}|{source}|{','.join(bearing)}"
-
-    def bears_on(self, edit: Edit, report: Report) -> bool:
-        """False where the model can tell, without a call, that the edit cannot change the report's answer."""
-        test = self.task.model.bears_on
-        if test is None:
-            return True
-        key = (edit.id, report.report_id)
-        if key not in self._bearing:
-            self._bearing[key] = test(edit, report)
-        return self._bearing[key]
+    def bearing(self, edit: Edit) -> frozenset[str]:
+        """The ids of the reports whose answer the edit could change; all, unless the model can tell without a call."""
+        if edit.id not in self._bearing:
+            test = self.task.model.bears_on
+            self._bearing[edit.id] = frozenset(
+                r.report_id for r in self.task.reports if test is None or test(edit, r)
+            )
+        return self._bearing[edit.id]
 
 
 _base_keys: dict[int, tuple[Program, str]] = {}
@@ -181,7 +183,8 @@ def _text(edit: Edit) -> str:
 def changed_labels(objective: Objective, before: Scored, edit: Edit) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The reports that one more edit would turn right, and those that it would turn wrong (ids)."""
     candidate = Candidate(before.candidate.base, (*before.candidate.edits, edit), before.candidate.form)
-    touched = [r for r in objective.task.reports if objective.bears_on(edit, r)]
+    bearing = objective.bearing(edit)
+    touched = [r for r in objective.task.reports if r.report_id in bearing]
     if not touched:
         return (), ()
     old = {label.report_id: label.value for label in before.labels}
