@@ -119,6 +119,12 @@ def freeze_finding(program: Program, **values: Any) -> FrozenFinding:
     return FrozenFinding(program=program, prompt_sha256=freeze_prompt(program).digest(), **values)
 
 
+def freeze_seed() -> FrozenProgram:
+    """The unimproved seed of every asked finding, for the embedded model; no golden cases."""
+    findings = {f: freeze_finding(catalog.seed_program(f), source="seed") for f in catalog.asked_ids()}
+    return freeze(findings, open_model("lexical"), {}, golden=False)
+
+
 def _holds_report_text(program: Program) -> bool:
     rules = any(r.provenance and r.provenance.report_ids for r in program.rules)
     return rules or any(e.report_id for e in program.exemplars)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -34,6 +34,9 @@ LOCK_SECONDS = 120.0
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Metrics = Mapping[str, float | None]
+Tags = Mapping[str, str]
+Params = Mapping[str, object]
+Texts = Mapping[str, str]
 Tables = Mapping[str, Sequence[Mapping[str, object]]]
 T = TypeVar("T")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -91,9 +94,7 @@ class Tracker:
             client = _connect(place)
             return cls(place, _find_experiment(client, place), client)
 
-    def start_optimize(
-        self, finding: str, *, name: str, tags: Mapping[str, str] = _NOTHING, params: Mapping[str, object] = _NOTHING
-    ) -> str:
+    def start_optimize(self, finding: str, *, name: str, tags: Tags = _NOTHING, params: Params = _NOTHING) -> str:
         """Begins the optimization of one finding, shown by its `name`; its run id, still running."""
         run_id = self._create(f"optimize {name}", "optimize", {"ranscore.finding": finding, **tags})
         self._log(run_id, params=params)
@@ -106,9 +107,9 @@ class Tracker:
         number: int,
         *,
         metrics: Metrics = _NOTHING,
-        tags: Mapping[str, str] = _NOTHING,
-        params: Mapping[str, object] = _NOTHING,
-        texts: Mapping[str, str] = _NOTHING,
+        tags: Tags = _NOTHING,
+        params: Params = _NOTHING,
+        texts: Texts = _NOTHING,
         tables: Tables = _NOTHING,
     ) -> str:
         """One finished round nested in its optimization, whose metrics become the parent's curves; its run id.
@@ -123,7 +124,7 @@ class Tracker:
         self._log(run_id, metrics=metrics, undefined_but=tags, params=params, step=number)
         self._write(run_id, texts, tables)
         self._log(parent_id, metrics={k: v for k, v in metrics.items() if _is_number(v)}, step=number)
-        self._end(run_id, "FINISHED")
+        self._try(self._client.set_terminated, run_id, status="FINISHED")
         self._since[parent_id] = _now()
         return run_id
 
@@ -132,8 +133,8 @@ class Tracker:
         run_id: str,
         *,
         metrics: Metrics = _NOTHING,
-        tags: Mapping[str, str] = _NOTHING,
-        texts: Mapping[str, str] = _NOTHING,
+        tags: Tags = _NOTHING,
+        texts: Texts = _NOTHING,
         tables: Tables = _NOTHING,
         status: Status = "FINISHED",
     ) -> None:
@@ -145,15 +146,15 @@ class Tracker:
             self._log(run_id, metrics=ended, undefined_but=tags, step=step)
         self._log(run_id, tags=tags)
         self._write(run_id, texts, tables)
-        self._end(run_id, status)
+        self._try(self._client.set_terminated, run_id, status=status)
 
     def log_summary(
         self,
         *,
         name: str,
         metrics: Metrics = _NOTHING,
-        tags: Mapping[str, str] = _NOTHING,
-        texts: Mapping[str, str] = _NOTHING,
+        tags: Tags = _NOTHING,
+        texts: Texts = _NOTHING,
         tables: Tables = _NOTHING,
     ) -> str:
         """One finished run over several findings, with metrics such as `kappa/pneumothorax`; its run id."""
@@ -161,9 +162,7 @@ class Tracker:
         self.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
         return run_id
 
-    def register_prompt(
-        self, finding: str, template: str, *, message: str = "", tags: Mapping[str, str] = _NOTHING
-    ) -> int:
+    def register_prompt(self, finding: str, template: str, *, message: str = "", tags: Tags = _NOTHING) -> int:
         """The new version number of a finding's prompt in the Prompt Registry; the text stays as it is, braces too."""
         # MLflow links a prompt to the process's active experiment; naming both here leaves it nothing to add.
         linked = {"_mlflow_experiment_ids": f",{self.experiment_id},0,", **_as_tags(tags)}
@@ -177,7 +176,7 @@ class Tracker:
         """Points an alias such as `frozen` at one version of a finding's prompt."""
         self._try(self._client.set_prompt_alias, prompt_name(finding), alias, version)
 
-    def kept_programs(self, *, finding: str | None = None, filters: Mapping[str, str] = _NOTHING) -> list[KeptProgram]:
+    def kept_programs(self, *, finding: str | None = None, filters: Tags = _NOTHING) -> list[KeptProgram]:
         """Finished optimizations that kept a `program.json` and whose tags equal `filters`, newest first."""
         wanted = dict(filters) | ({"ranscore.finding": finding} if finding is not None else {})
         found = self._try(
@@ -194,9 +193,9 @@ class Tracker:
         """The text of one artifact; raises InputError where the run has none of that name."""
         if not self._has(run_id, name):
             raise InputError(f"{self.folder}: run {run_id} has no artifact {name!r}; 'ranscore ui' shows which it has.")
-        return Path(self._try(self._client.download_artifacts, run_id, name)).read_text(encoding="utf-8")
+        return Path(self._try(self._client.download_artifacts, run_id, name)).read_bytes().decode("utf-8")
 
-    def _create(self, name: str, kind: str, tags: Mapping[str, str], start: int | None = None) -> str:
+    def _create(self, name: str, kind: str, tags: Tags, start: int | None = None) -> str:
         given = _as_tags({"ranscore.kind": kind, **tags})
         begun = start or _now()
         made = self._try(self._client.create_run, self.experiment_id, start_time=begun, tags=given, run_name=name)
@@ -207,16 +206,16 @@ class Tracker:
         run_id: str,
         *,
         metrics: Metrics = _NOTHING,
-        tags: Mapping[str, str] = _NOTHING,
-        params: Mapping[str, object] = _NOTHING,
-        undefined_but: Mapping[str, str] = _NOTHING,
+        tags: Tags = _NOTHING,
+        params: Params = _NOTHING,
+        undefined_but: Tags = _NOTHING,
         step: int = 0,
     ) -> None:
         """Logs in batches as large as MLflow takes; `undefined_but` holds reasons that are already tagged."""
         from mlflow.entities import Metric, Param, RunTag
 
         now = _now()
-        points = [Metric(name, float(v), now, step) for name, v in metrics.items() if v is not None and _is_number(v)]
+        points = [Metric(name, float(v), now, step) for name, v in metrics.items() if _is_number(v)]
         reasons = {f"undefined/{name}": _why(v) for name, v in metrics.items() if not _is_number(v)}
         marks = {k: v for k, v in reasons.items() if k not in undefined_but} | dict(tags)
         tag_list = [RunTag(k, v) for k, v in _as_tags(marks).items()]
@@ -225,15 +224,12 @@ class Tracker:
             for at in range(0, len(items), size):
                 self._try(self._client.log_batch, run_id, **{key: items[at : at + size]}, synchronous=True)
 
-    def _write(self, run_id: str, texts: Mapping[str, str], tables: Tables) -> None:
+    def _write(self, run_id: str, texts: Texts, tables: Tables) -> None:
         files = dict(texts)
         for name, rows in tables.items():
             files[name if name.endswith(".csv") else f"{name}.csv"] = _as_csv(rows)
         for name, text in files.items():
             self._try(self._client.log_text, run_id, text.encode("utf-8", "backslashreplace").decode("utf-8"), name)
-
-    def _end(self, run_id: str, status: Status) -> None:
-        self._try(self._client.set_terminated, run_id, status=status)
 
     def _run(self, run_id: str) -> Any:
         return self._try(self._client.get_run, run_id)
@@ -242,8 +238,8 @@ class Tracker:
         return max((p.step for p in self._try(self._client.get_metric_history, run_id, metric)), default=0)
 
     def _has(self, run_id: str, name: str) -> bool:
-        folder = str(Path(name).parent) if "/" in name else None
-        return any(f.path == name and not f.is_dir for f in self._try(self._client.list_artifacts, run_id, folder))
+        found = self._try(self._client.list_artifacts, run_id, name.rpartition("/")[0] or None)
+        return any(file.path == name and not file.is_dir for file in found)
 
     def _try(self, call: Callable[..., T], *args: Any, **named: Any) -> T:
         return _persist(self.folder, call, *args, **named)
@@ -258,7 +254,7 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _is_number(value: float | None) -> bool:
+def _is_number(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
@@ -339,9 +335,8 @@ def _connect(folder: Path) -> Any:
     # This one module logs the making of tables, and with a traceback every lock that `_persist` waits for.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL + 1)
     uri = database_uri(folder / DATABASE)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     try:
-        _persist(folder, client.search_experiments, max_results=1)
+        return _persist(folder, MlflowClient, tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:
         if "out-of-date database schema" not in str(error):
             raise
@@ -349,7 +344,6 @@ def _connect(folder: Path) -> Any:
             f"{folder / DATABASE}: made by another version of MLflow; "
             f"copy the file, then run 'mlflow db upgrade {uri}', or name another folder with --mlruns."
         ) from error
-    return client
 
 
 def _find_experiment(client: Any, folder: Path) -> str:

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Standard output; wide where it is no terminal, so that nothing is cut."""
-    import sys
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Standard output, wide enough that no figure is cut; a narrow terminal wraps the lines."""
+    return Console(width=max(200, Console().width), highlight=False)
 
 
 def number(value: float | None) -> str:

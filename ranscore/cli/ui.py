@@ -9,17 +9,19 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ranscore.cli._options import Runs
+
 if TYPE_CHECKING:
     import subprocess
 
 START_SECONDS = 180.0
 API = "/api/2.0/mlflow/experiments"
 VIEW = "rounds"
-COLUMNS = ("kappa", "f1", "precision", "recall", "disagreements")  # shown where runs have them
+COLUMNS = ("kappa", "cv_kappa", "f1", "accuracy", "errors")  # shown where runs have them
 
 
 def command(
-    mlruns: Annotated[Path | None, typer.Option("--mlruns", help="Folder of the tracking database.")] = None,
+    mlruns: Runs = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets others in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:
@@ -143,7 +145,7 @@ def _save_view(root: str, experiment: dict[str, Any]) -> bool:
     key = f"mlflow.sharedViewState.{VIEW}"
     if any(tag["key"] == key for tag in experiment.get("tags", [])):
         return True
-    shown = [*(f"metrics.`{name}`" for name in COLUMNS), "tags.`model`"]
+    shown = [*(f"metrics.`{name}`" for name in COLUMNS), "tags.`model`", "tags.`dataset`"]
     state = {
         "selectedColumns": shown,
         "columnOrder": ["0", "attributes.`Run Name`", "runDateAndNestInfo", "duration", *shown],

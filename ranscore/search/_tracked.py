@@ -330,3 +330,22 @@ def gather_programs(
             rows = tracker.read_text(best.run_id, "cv_labels.csv").splitlines()[1:]
             crossed[finding] = {i: int(v) for i, v in (row.rsplit(",", 1) for row in rows)}
     return findings, crossed, missing
+
+
+def score_programs(
+    dataset: Dataset, findings: Mapping[str, FrozenFinding], crossed: Mapping[str, Mapping[str, int]]
+) -> dict[str, float | None]:
+    """Macro-F1 over all findings: tuned-on as the mean of the recorded scores, cross-validated from the pooled labels.
+
+    None where a finding was never scored. No Finding's tuned-on score is that of the derived labels, known only from the pooled ones, so
+    the tuned-on mean is over the asked findings.
+    """
+    tuned = [f.tuned_on for f in findings.values() if f.tuned_on]
+    found: dict[str, float | None] = {"macro_f1": None, "cv_macro_f1": None, "cv_macro_accuracy": None}
+    if len(tuned) == len(findings):
+        found["macro_f1"] = mean_f1(tuned)
+    if set(crossed) == set(findings):
+        scores = score_table(dataset.reference, gather(dataset.reports, {f: dict(v) for f, v in crossed.items()}))
+        found["cv_macro_f1"] = mean_f1(scores)
+        found["cv_macro_accuracy"] = _mean([s.accuracy for s in scores if s.accuracy is not None])
+    return found

@@ -1,0 +1,100 @@
+"""The Python interface: `RanScore` scores generated reports against reference reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ranscore.errors import IncompleteError, InputError
+from ranscore.freezing import FrozenProgram, load_frozen
+from ranscore.labelling.batch import extract
+from ranscore.models import Model, open_model
+from ranscore.records import LabelTable, Report
+from ranscore.scoring import Policies, ScoreReport, score_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class RanScore:
+    """Ran Score of generated reports: macro-averaged F1 over 21 findings between each report and its reference.
+
+    Source: "Ran Score: a LLM-based Evaluation Score for Radiology Report Generation" (arXiv 2603.22935).
+    """
+
+    def __init__(
+        self, frozen: FrozenProgram | None = None, *, model: Model | None = None, policies: Policies | None = None
+    ) -> None:
+        """The release program and its model, unless others are given."""
+        self.frozen = frozen or load_frozen()
+        self.model = model or open_model(self.frozen.model.name)
+        self.policies = policies or self.frozen.policies
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> RanScore:
+        """A scorer with the frozen program of a file; raises InputError or DigestError."""
+        return cls(load_frozen(Path(path)), **options)
+
+    def __call__(
+        self,
+        refs: Sequence[str],
+        hyps: Sequence[str],
+        ids: Sequence[str] | None = None,
+        per_report: bool = False,
+        *,
+        bootstrap: int = 1000,
+        seed: int = 0,
+    ) -> ScoreReport | tuple[ScoreReport, pd.DataFrame]:
+        """The score of `hyps` against `refs` (texts, pair by pair); with `per_report` also a table of one row a pair.
+
+        `ids` name the pairs (default: their number). Raises InputError for lists of different lengths or repeated ids and
+        IncompleteError where a model left cells unanswered under the policy `refuse`.
+        """
+        names = _names(refs, hyps, ids)
+        sides = [[Report(report_id=i, text=t) for i, t in zip(names, texts, strict=True)] for texts in (refs, hyps)]
+        reference, generated = (extract(self.frozen, side, self.model).table for side in sides)
+        report = score_tables(reference, generated, self.policies, bootstrap, seed, self.frozen.sha256)
+        return (report, report.to_frame("reports")) if per_report else report
+
+
+def _names(refs: Sequence[str], hyps: Sequence[str], ids: Sequence[str] | None) -> list[str]:
+    for name, value in (("refs", refs), ("hyps", hyps), ("ids", ids)):
+        if isinstance(value, str):
+            raise InputError(f"{name}: found one text, expected a list of texts.")
+    if len(refs) != len(hyps) or (ids is not None and len(ids) != len(refs)):
+        found = f"{len(refs)} refs, {len(hyps)} hyps" + (f", {len(ids)} ids" if ids is not None else "")
+        raise InputError(f"found {found}; expected lists of the same length, pair by pair.")
+    names = [str(i) for i in ids] if ids is not None else [str(i) for i in range(len(refs))]
+    if len(set(names)) != len(names):
+        raise InputError("ids: some are repeated; expected one id a pair.")
+    return names
+
+
+def score_tables(
+    reference: LabelTable, generated: LabelTable, policies: Policies, bootstrap: int, seed: int, program_digest: str | None
+) -> ScoreReport:
+    """The scores of two label tables; what a model left unanswered on the reference side cannot be scored either way.
+
+    Raises IncompleteError when the reference's own labels are not complete.
+    """
+    holes = sum(v == -2 for row in reference.values for v in row)
+    if holes:
+        raise IncompleteError(
+            f"{holes} labels of the reference reports stayed unanswered, so there is nothing to compare with; "
+            "label them again, or score against a table of reference labels."
+        )
+    return score_labels(
+        frame_of(reference), frame_of(generated), policies, bootstrap=bootstrap, seed=seed, program_digest=program_digest
+    )
+
+
+def frame_of(table: LabelTable) -> pd.DataFrame:
+    """A label table as a data frame with `report_id` and one column a finding; unanswered cells hold that word."""
+    import pandas as pd
+
+    data: dict[str, Any] = {"report_id": list(table.report_ids)}
+    for at, finding in enumerate(table.findings):
+        column = [row[at] for row in table.values]
+        data[finding] = ["unanswered" if v == -2 else v for v in column] if -2 in column else column
+    return pd.DataFrame(data)

@@ -1,0 +1,82 @@
+"""Extraction: a frozen program's labels of reports, and scoring reports by way of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from ranscore.errors import InputError
+from ranscore.extraction.module import label_table
+from ranscore.freezing import FrozenProgram, check_prompts
+from ranscore.models import Model, open_model
+from ranscore.records import Label, LabelTable, Report
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """The labels of a set of reports and those that stayed unanswered."""
+
+    table: LabelTable
+    unanswered: tuple[Label, ...]
+
+    @property
+    def coverage(self) -> float:
+        """Answered cells over asked cells; 1 where nothing was asked."""
+        asked = len(self.table.report_ids) * max(1, len(self.table.findings) - ("no_finding" in self.table.findings))
+        return 1.0 - len(self.unanswered) / asked if asked else 1.0
+
+
+def extract(
+    frozen: FrozenProgram,
+    reports: Sequence[Report],
+    model: Model | None = None,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Extracted:
+    """Every finding's label of every report, in their order; `progress` is told of finished cells.
+
+    Without a `model` the one that the program was frozen for answers. Raises InputError for no reports, DigestError when this version
+    would send another prompt than the frozen one.
+    """
+    if not reports:
+        raise InputError("there are no reports to label; expected at least one.")
+    check_prompts(frozen)
+    model = model or open_model(frozen.model.name)
+    if workers < 2 or not model.embedded or len(reports) <= CHUNK:
+        table, failed = label_table(frozen.programs(), reports, model, progress)
+        return Extracted(table, failed)
+    return _extract_apart(frozen, reports, model, workers, progress)
+
+
+def _extract_apart(
+    frozen: FrozenProgram, reports: Sequence[Report], model: Model, workers: int, progress: Callable[[int], None] | None
+) -> Extracted:
+    chunks = [reports[i : i + CHUNK] for i in range(0, len(reports), CHUNK)]
+    tables: list[LabelTable] = []
+    failed: list[Label] = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_label_chunk, frozen, chunk, model.name, model.settings) for chunk in chunks]
+        for job, chunk in zip(jobs, chunks, strict=True):
+            table, missing = job.result()
+            tables.append(table)
+            failed += missing
+            if progress:
+                progress(len(chunk) * len(frozen.findings))
+    joined = LabelTable(
+        report_ids=tuple(i for t in tables for i in t.report_ids),
+        findings=tables[0].findings,
+        values=tuple(v for t in tables for v in t.values),
+    )
+    return Extracted(joined, tuple(failed))
+
+
+def _label_chunk(
+    frozen: FrozenProgram, reports: Sequence[Report], model: str, settings: dict[str, Any]
+) -> tuple[LabelTable, tuple[Label, ...]]:
+    return label_table(frozen.programs(), reports, open_model(model, **settings))
