@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ from ranscore.errors import IncompleteError, InputError
 from ranscore.freezing import FrozenProgram, load_frozen
 from ranscore.labelling.batch import extract
 from ranscore.models import Model, open_model
-from ranscore.records import LabelTable, Report
+from ranscore.readers import read_labels, read_reports, read_table
+from ranscore.records import UNANSWERED, LabelTable, Report
 from ranscore.scoring import Policies, ScoreReport, score_labels
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ class RanScore:
     ) -> ScoreReport | tuple[ScoreReport, pd.DataFrame]:
         """The score of `hyps` against `refs` (texts, pair by pair); with `per_report` also a table of one row a pair.
 
-        `ids` name the pairs (default: their number). Raises InputError for lists of different lengths or repeated ids and
-        IncompleteError where a model left cells unanswered under the policy `refuse`.
+        `ids` name the pairs (default: their number). Raises InputError for lists of different lengths or repeated ids
+        and IncompleteError where a model left cells unanswered under the policy `refuse`.
         """
         names = _names(refs, hyps, ids)
         sides = [[Report(report_id=i, text=t) for i, t in zip(names, texts, strict=True)] for texts in (refs, hyps)]
         reference, generated = (extract(self.frozen, side, self.model).table for side in sides)
-        report = score_tables(reference, generated, self.policies, bootstrap, seed, self.frozen.sha256)
+        report = _score_tables(reference, generated, self.policies, bootstrap, seed, self.frozen.sha256)
         return (report, report.to_frame("reports")) if per_report else report
 
 
@@ -71,22 +72,63 @@ def _names(refs: Sequence[str], hyps: Sequence[str], ids: Sequence[str] | None) 
     return names
 
 
-def score_tables(
-    reference: LabelTable, generated: LabelTable, policies: Policies, bootstrap: int, seed: int, program_digest: str | None
+def score_files(
+    reference: Path,
+    generated: Path,
+    scorer: Callable[[], RanScore],
+    policies: Policies,
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> ScoreReport:
-    """The scores of two label tables; what a model left unanswered on the reference side cannot be scored either way.
+    """The score of two files, each of reports or of their labels, joined by report id.
 
-    Raises IncompleteError when the reference's own labels are not complete.
+    `scorer` is asked for only where a file holds reports; `progress(total)` gives what is told of
+    finished cells. Raises InputError, before any report is labelled, when the ids differ.
     """
-    holes = sum(v == -2 for row in reference.values for v in row)
+    sides = [_read_side(path) for path in (reference, generated)]
+    _check_ids(reference, generated, sides)
+    digest, tables = None, []
+    made = scorer() if any(not isinstance(side, LabelTable) for side in sides) else None
+    for side in sides:
+        if made is None or isinstance(side, LabelTable):
+            tables.append(side)
+            continue
+        digest = made.frozen.sha256
+        advance = progress(len(side) * len(made.frozen.findings)) if progress else None
+        tables.append(extract(made.frozen, side, made.model, workers=2, progress=advance).table)
+    return _score_tables(tables[0], tables[1], policies, bootstrap, seed, digest)
+
+
+def _read_side(path: Path) -> LabelTable | tuple[Report, ...]:
+    """The label table of a file that holds one, else its reports."""
+    columns = {str(c).casefold() for c in read_table(path).columns}
+    return read_reports(path) if columns & {"report", "findings", "impression"} else read_labels(path)
+
+
+def _check_ids(reference: Path, generated: Path, sides: Sequence[LabelTable | tuple[Report, ...]]) -> None:
+    ours, theirs = (set(s.report_ids) if isinstance(s, LabelTable) else {r.report_id for r in s} for s in sides)
+    missing, extra = sorted(ours - theirs), sorted(theirs - ours)
+    if missing or extra:
+        raise InputError(
+            f"{generated}: {len(missing)} of {len(ours)} ids of {reference} are missing "
+            f"(such as {', '.join(missing[:3]) or 'none'}) and {len(extra)} ids are not in it "
+            f"(such as {', '.join(extra[:3]) or 'none'}); expected the same report_id in both files."
+        )
+
+
+def _score_tables(
+    reference: LabelTable, generated: LabelTable, policies: Policies, bootstrap: int, seed: int, digest: str | None
+) -> ScoreReport:
+    holes = sum(v == UNANSWERED for row in reference.values for v in row)
     if holes:
         raise IncompleteError(
             f"{holes} labels of the reference reports stayed unanswered, so there is nothing to compare with; "
             "label them again, or score against a table of reference labels."
         )
-    return score_labels(
-        frame_of(reference), frame_of(generated), policies, bootstrap=bootstrap, seed=seed, program_digest=program_digest
-    )
+    frames = frame_of(reference), frame_of(generated)
+    return score_labels(*frames, policies, bootstrap=bootstrap, seed=seed, program_digest=digest)
 
 
 def frame_of(table: LabelTable) -> pd.DataFrame:
@@ -96,5 +138,5 @@ def frame_of(table: LabelTable) -> pd.DataFrame:
     data: dict[str, Any] = {"report_id": list(table.report_ids)}
     for at, finding in enumerate(table.findings):
         column = [row[at] for row in table.values]
-        data[finding] = ["unanswered" if v == -2 else v for v in column] if -2 in column else column
+        data[finding] = ["unanswered" if v == UNANSWERED else v for v in column] if UNANSWERED in column else column
     return pd.DataFrame(data)

@@ -1,23 +1,25 @@
 """Finds, validates and digests what is written in words: programs, lexicons, languages, recipes, dataset cards.
 
-The data folders stand beside the package in a checkout and inside it (`ranscore/_data`) in a wheel. A folder named by the
-environment variable `RANSCORE_HOME` is searched first, so that a finding, a recipe or a card of one's own is one more file.
+The data folders stand beside the package in a checkout and inside it (`ranscore/_data`) in a wheel. A folder named by
+the environment variable `RANSCORE_HOME` is searched first, so that a finding, a recipe or a card of one's own is one
+more file.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ranscore.errors import InputError, UnknownNameError, list_faults
-from ranscore.phrases import compile_phrase
+from ranscore.phrases import check_phrase, compile_phrase, normalize
 from ranscore.records import (
     AnswerForm,
     Clarification,
@@ -45,7 +47,7 @@ class RuleText(Record):
 class ExemplarText(Record):
     """An exemplar as it stands in a file."""
 
-    passage: str
+    passage: str = Field(min_length=1)
     answer: Literal["present", "absent"]
 
 
@@ -78,6 +80,17 @@ class LexiconEdit(Record):
     present_when: str | None = None
     absent_when: str | None = None
 
+    @model_validator(mode="after")
+    def _content_fits_kind(self) -> LexiconEdit:
+        given = [f for f in ("rule", "exemplar", "present_when", "absent_when") if getattr(self, f) is not None]
+        wanted = {"synonym_rule": ["rule"], "exemplar": ["exemplar"]}.get(self.kind, ["present_when", "absent_when"])
+        if len(given) != 1 or given[0] not in wanted:
+            raise ValueError(
+                f"the edit {self.id!r} of kind {self.kind!r} holds {' and '.join(given) or 'nothing'}, "
+                f"expected {' or '.join(wanted)} alone"
+            )
+        return self
+
 
 class LexiconFile(Record):
     """`programs/<set>/lexicon/<id>.yaml`: expert edits of one finding."""
@@ -85,6 +98,13 @@ class LexiconFile(Record):
     finding: str
     authors: tuple[str, ...] = ()
     edits: tuple[LexiconEdit, ...] = ()
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> LexiconFile:
+        twice = sorted(i for i, n in Counter(edit.id for edit in self.edits).items() if n > 1)
+        if twice:
+            raise ValueError(f"the ids {', '.join(map(repr, twice))} stand more than once, expected one edit an id")
+        return self
 
 
 class SetFile(Record):
@@ -180,7 +200,9 @@ def _set_file(name: str, *parts: str) -> Path:
         path = root.joinpath("programs", name, *parts)
         if path.is_file():
             return path
-    raise InputError(f"programs/{name}/{'/'.join(parts)} is missing; the installation is broken: install ranscore again.")
+    raise InputError(
+        f"programs/{name}/{'/'.join(parts)} is missing; the installation is broken: install ranscore again."
+    )
 
 
 @lru_cache(maxsize=8)
@@ -191,7 +213,12 @@ def findings(name: str = PROGRAM_SET) -> dict[str, FindingFile]:
     result = {f: files[f] for f in [*order, *sorted(set(files) - set(order))]}
     for stem, finding in result.items():
         if finding.id != stem:
-            raise InputError(f"findings/{stem}.yaml: id is {finding.id!r}, expected {stem!r}: the file's name is the id.")
+            raise InputError(
+                f"findings/{stem}.yaml: id is {finding.id!r}, expected {stem!r}: the file's name is the id."
+            )
+        unknown = [i for i in finding.includes if i not in files]
+        if unknown:
+            raise InputError(f"findings/{stem}.yaml: includes {unknown!r}, expected ids of other findings.")
         _check_rules(f"findings/{stem}.yaml", finding.rules)
     return result
 
@@ -200,7 +227,7 @@ def _check_rules(where: str, rules: Iterable[RuleText]) -> None:
     faults = []
     for phrase in (p for rule in rules for p in rule.phrases):
         try:
-            compile_phrase(phrase)
+            check_phrase(phrase)
         except InputError as fault:
             faults.append(str(fault))
     if faults:
@@ -236,18 +263,42 @@ def _folded(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    return {_folded(n): f.id for f in findings().values() for n in (*f.aliases, f.id, f.name)}
+    names: dict[str, str] = {}
+    for finding in findings().values():
+        for name in (finding.id, finding.name, *finding.aliases):
+            owner = names.setdefault(_folded(name), finding.id)
+            if owner != finding.id:
+                raise InputError(
+                    f"findings/{finding.id}.yaml: the name {name!r} belongs to {owner!r}; expected a name of its own."
+                )
+    return names
 
 
 @lru_cache(maxsize=1)
 def languages() -> dict[str, LanguageFile]:
     """All languages by code."""
     files = data_files(f"programs/{PROGRAM_SET}/languages", "*.yaml")
-    return {code: read_yaml(path, LanguageFile) for code, path in files.items()}
+    found = {code: read_yaml(path, LanguageFile) for code, path in files.items()}
+    for code, language in found.items():
+        _check_language(f"languages/{code}.yaml", code, language)
+    return found
+
+
+def _check_language(where: str, code: str, language: LanguageFile) -> None:
+    if language.language != code:
+        raise InputError(f"{where}: language is {language.language!r}, expected {code!r}: the file's name is the code.")
+    unknown = [finding for finding in language.terms if finding not in findings()]
+    if unknown:
+        raise list_faults(where, (f"terms of {f!r}, expected the id of a finding" for f in unknown))
+    cues = RuleText.model_construct(phrases=tuple(p for _, phrases in language.cues for p in phrases))
+    _check_rules(where, [cues, *(rule for rules in language.terms.values() for rule in rules)])
 
 
 def seed_program(finding: str, form: AnswerForm | None = None) -> Program:
-    """The program of one finding before any edit: the guideline's own terms and each language's; raises InputError if derived."""
+    """The program of one finding before any edit: the guideline's own terms and each language's.
+
+    Raises InputError for a derived finding.
+    """
     shared, own = program_set(), findings()[finding]
     if own.derived is not None:
         raise InputError(
@@ -278,34 +329,56 @@ def _family(finding: FindingFile) -> list[FindingFile]:
 
 def _seed_rules(finding: FindingFile) -> Iterator[SynonymRule]:
     for member in _family(finding):
-        rules = [r for r in member.rules if member is finding or r.means == "states" or not _shared(r, finding)]
-        yield from (SynonymRule(means=r.means, phrases=r.phrases, provenance=_guideline(member)) for r in rules)
-        for language in languages().values():
-            source = Provenance(origin="overlay", source=language.source)
-            for rule in language.terms.get(member.id, ()):
-                yield SynonymRule(means=rule.means, phrases=rule.phrases, provenance=source)
+        for origin, rule in _member_rules(member):
+            if member is finding or not _hides(finding.id, rule):
+                yield SynonymRule(means=rule.means, phrases=rule.phrases, provenance=origin)
 
 
-def _shared(rule: RuleText, finding: FindingFile) -> bool:
-    """True where an included finding's look-alike is what the including finding itself counts."""
-    stated = {p for r in finding.rules if r.means == "states" for p in r.phrases}
-    return bool(stated & set(rule.phrases))
+def _member_rules(member: FindingFile) -> Iterator[tuple[Provenance, RuleText]]:
+    yield from ((_guideline(member), rule) for rule in member.rules)
+    for language in languages().values():
+        source = Provenance(origin="overlay", source=language.source)
+        yield from ((source, rule) for rule in language.terms.get(member.id, ()))
+
+
+def _hides(finding: str, rule: RuleText) -> bool:
+    """True for an included finding's denial, or its look-alike that speaks of what the including finding itself counts."""
+    if rule.means != "does_not_count":
+        return rule.means == "denies"
+    texts = [normalize(re.sub(r"[()?*/&]|\.\.\.", " ", phrase)) for phrase in rule.phrases]
+    return any(compile_phrase(own).find(text) for own in _own_states(finding) for text in texts)
+
+
+@lru_cache(maxsize=64)
+def _own_states(finding: str) -> tuple[str, ...]:
+    rules = [rule for _, rule in _member_rules(findings()[finding])]
+    rules += [entry.rule for entry in _lexicon_entries(finding) if entry.rule]
+    return tuple(p for rule in rules if rule.means == "states" for p in rule.phrases)
+
+
+@lru_cache(maxsize=64)
+def _lexicon_entries(finding: str) -> tuple[LexiconEdit, ...]:
+    path = data_files(f"programs/{PROGRAM_SET}/lexicon", "*.yaml").get(finding)
+    if path is None:
+        return ()
+    lexicon = read_yaml(path, LexiconFile)
+    if lexicon.finding != finding:
+        raise InputError(
+            f"lexicon/{finding}.yaml: finding is {lexicon.finding!r}, expected {finding!r}: the file's name is the id."
+        )
+    _check_rules(f"lexicon/{finding}.yaml", (e.rule for e in lexicon.edits if e.rule))
+    return lexicon.edits
 
 
 @lru_cache(maxsize=64)
 def lexicon_edits(finding: str) -> tuple[Edit, ...]:
     """The expert lexicon's edits for one finding, with those of the findings it includes."""
     edits: dict[str, Edit] = {}
-    files = data_files(f"programs/{PROGRAM_SET}/lexicon", "*.yaml")
     for member in _family(findings()[finding]):
-        if member.id not in files:
-            continue
-        lexicon = read_yaml(files[member.id], LexiconFile)
-        _check_rules(f"lexicon/{member.id}.yaml", (e.rule for e in lexicon.edits if e.rule))
-        for entry in lexicon.edits:
-            edit = _lexicon_edit(finding, member.id, entry)
-            if member.id != finding and edit.kind != "synonym_rule":
+        for entry in _lexicon_entries(member.id):
+            if member.id != finding and (entry.rule is None or _hides(finding, entry.rule)):
                 continue
+            edit = _lexicon_edit(finding, member.id, entry)
             edits.setdefault(edit.id, edit)
     return tuple(edits.values())
 

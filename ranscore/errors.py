@@ -1,10 +1,10 @@
 """Every error ranscore raises on purpose; the command line prints the message and ends with its exit code.
 
-    RanscoreError
-    ├── InputError            exit 2: the user's file, name or option is wrong, and can be corrected
-    │   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
-    │   └── DigestError       a frozen file whose content is not what its digest says
-    └── IncompleteError       exit 3: the work ended, but answers are missing
+RanscoreError
+├── InputError            exit 2: the user's file, name or option is wrong, and can be corrected
+│   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
+│   └── DigestError       a frozen file whose content is not what its digest says
+└── IncompleteError       exit 3: the work ended, but answers are missing
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frozen programs: all findings' programs fixed for use in one readable JSON file, with digests, scores and golden cases."""
+"""Frozen programs: all findings' programs in one readable JSON file, with digests, scores, golden cases."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DataUsed(Record):
 
 
 class FrozenFinding(Record):
-    """One finding's program, its prompt's digest, where it comes from, and its scores (tuned-on and cross-validated)."""
+    """One finding's program, its prompt's digest, its origin, its tuned-on and cross-validated scores."""
 
     program: Program
     prompt_sha256: str
@@ -99,7 +99,7 @@ def freeze(
     *,
     golden: bool = True,
 ) -> FrozenProgram:
-    """A frozen program of these findings; with `golden` the model answers the golden reports once, for later verification."""
+    """A frozen program of these findings; with `golden` the model answers the golden reports once."""
     programs = [f.program for f in findings.values()]
     draft = FrozenProgram(
         program_set=catalog.PROGRAM_SET,
@@ -127,7 +127,7 @@ def freeze_seed() -> FrozenProgram:
 
 def _holds_report_text(program: Program) -> bool:
     rules = any(r.provenance and r.provenance.report_ids for r in program.rules)
-    return rules or any(e.report_id for e in program.exemplars)
+    return rules or bool(program.text) or any(e.report_id for e in program.exemplars)  # a text's writer saw reports
 
 
 def _golden_reports() -> list[tuple[str, str]]:
@@ -138,7 +138,7 @@ def _golden_reports() -> list[tuple[str, str]]:
 def answer_golden(
     programs: Iterable[Program], model: Model, reports: Sequence[tuple[str, str]]
 ) -> tuple[GoldenCase, ...]:
-    """The golden reports with the answers of these programs and this model; a report whose answer failed lacks that finding."""
+    """The golden reports with a model's answers; an answer that failed is left out."""
     asked = [Report(report_id=i, text=text) for i, text in reports]
     answers: dict[str, dict[str, Answer]] = {i: {} for i, _ in reports}
     for program in programs:
@@ -216,16 +216,17 @@ def check_prompts(frozen: FrozenProgram, where: str = "the frozen program") -> N
     changed = [f for f, x in frozen.findings.items() if freeze_prompt(x.program).digest() != x.prompt_sha256]
     if changed:
         raise DigestError(
-            f"{where}: this ranscore ({ranscore.__version__}) writes another prompt for {', '.join(changed)} than the one that was "
-            f"frozen with ranscore {frozen.versions.get('ranscore', '?')}; install that version, or compile again."
+            f"{where}: this ranscore ({ranscore.__version__}) writes another prompt for {', '.join(changed)} "
+            f"than the one frozen with ranscore {frozen.versions.get('ranscore', '?')}; "
+            "install that version, or compile again."
         )
 
 
 def verify(frozen: FrozenProgram, model: Model | None = None, where: str = "the frozen program") -> list[str]:
     """What was checked, one line each: the prompts byte for byte, the golden cases answered again.
 
-    Without a `model` the golden cases are run only where the frozen model is embedded. Raises DigestError when a prompt differs and
-    InputError when a golden answer does.
+    Without a `model` the golden cases are run only where the frozen model is embedded. Raises DigestError when a
+    prompt differs and InputError when a golden answer does.
     """
     check_prompts(frozen, where)
     lines = [f"digest {frozen.sha256}", f"{len(frozen.findings)} prompts rebuilt byte for byte"]

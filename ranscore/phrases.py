@@ -7,7 +7,8 @@
     a ... b       up to 6 words in between (Chinese: 8 characters, no comma), in one sentence
     a & b         both in one sentence, in either order, at most 10 words apart (Chinese: 16 characters)
 
-Text is matched in normal form (`normalize`): lower case, hyphens as spaces, full-width signs as half-width, one sentence a line.
+Text is matched in normal form (`normalize`): lower case, hyphens as spaces, full-width signs as half-width, one
+sentence a line.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ WORD_GAP, CHARACTER_GAP = 6, 8
 WORD_SPAN, CHARACTER_SPAN = 10, 16
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
-_NEXT_WORD = r"[ /'\"()]{1,3}"
+_NEXT_WORD = r"[ /'\"():]{1,3}"
 _WORD = r"[^\w\n]+\w[^\s\n]*"
 _GAPS = {
     ("...", False): rf"((?:{_WORD}){{0,{WORD_GAP}}}?[^\w\n]+)",
@@ -70,14 +71,22 @@ class Phrase:
 @lru_cache(maxsize=65536)
 def compile_phrase(text: str) -> Phrase:
     """The compiled phrase; raises InputError naming the phrase and the fault."""
+    sides = _parse(text)
+    orders = [sides[0]] if len(sides) == 1 else [_span(*sides), _span(*reversed(sides))]
+    pattern = "|".join(side.regex for side in orders)
+    return Phrase(text, re.compile(pattern), min((s.literals for s in sides), key=_weakness))
+
+
+def check_phrase(text: str) -> None:
+    """Raises InputError naming the phrase and the fault, if it has one; cheaper than `compile_phrase`."""
+    _parse(text)
+
+
+def _parse(text: str) -> list[_Part]:
     try:
-        sides = _Parser(text).phrase()
+        return _Parser(text).phrase()
     except ValueError as fault:
         raise InputError(f"phrase {text!r}: {fault}; see `ranscore guide phrases`.") from None
-    orders = [sides[0]] if len(sides) == 1 else [_span(*sides), _span(*reversed(sides))]
-    left = "" if _CJK.match(text.lstrip("(")) else r"(?<![a-z0-9])"
-    pattern = "|".join(f"{left}{side.regex}" for side in orders)
-    return Phrase(text, re.compile(pattern), min((s.literals for s in sides), key=_weakness))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class _Parser:
     """Recursive descent over the tokens of one phrase."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = [t for t in _TOKEN.findall(text) if t]
+        self.tokens: list[str] = [t for t in _TOKEN.findall(text) if t]
         self.at = 0
         self.depth = 0
 
@@ -123,23 +132,24 @@ class _Parser:
         return sides
 
     def sequence(self) -> _Part:
-        parts, gap = [], False
-        joined: _Part | None = None
+        parts: list[_Part] = []
+        gaps: list[bool] = []
         while self.peek() not in ("", "&", "/", ")", ")?"):
-            if self.peek() == "...":
+            gap = self.peek() == "..."
+            while self.peek() == "...":
                 self.take()
-                gap = True
-                continue
-            part = self.item()
-            parts.append(part)
-            joined = part if joined is None else _join(joined, part, gap)
-            gap = False
-        if joined is None or gap:
-            raise ValueError("a word is missing" if joined is None else "'...' stands at the end")
+            if self.peek() in ("", "&", "/", ")", ")?"):
+                raise ValueError("'...' stands at the end")
+            if gap and not parts:
+                raise ValueError("'...' stands at the start")
+            parts.append(self.item())
+            gaps.append(gap)
+        if not parts:
+            raise ValueError("a word is missing")
         if all(p.optional for p in parts):
             raise ValueError("everything in it is optional")
         literals = min((p.literals for p in parts if not p.optional), key=_weakness)
-        return _Part(joined.regex, literals, parts[-1].chinese)
+        return _Part(_join(parts, gaps), literals, parts[-1].chinese)
 
     def item(self) -> _Part:
         options = [self.group() if self.peek() == "(" else _word(self.take())]
@@ -168,16 +178,23 @@ def _either(options: list[_Part], optional: bool) -> _Part:
     return _Part(f"(?:{'|'.join(o.regex for o in options)})", literals, options[-1].chinese, optional)
 
 
-def _join(left: _Part, right: _Part, gap: bool) -> _Part:
+def _join(parts: list[_Part], gaps: list[bool]) -> str:
+    """The parts in a row; a part that may be left out takes the space before it along, a leading one that after it."""
+    regex, anchored = "", False
+    for i, part in enumerate(parts):
+        before = _between(parts[i - 1], part, gaps[i]) if i else ""
+        if anchored:
+            regex += f"(?:{before}{part.regex})?" if part.optional else before + part.regex
+        elif part.optional:
+            regex += f"(?:{part.regex}{_between(part, parts[i + 1], gaps[i + 1])})?"
+        else:
+            regex, anchored = regex + part.regex, True
+    return regex
+
+
+def _between(left: _Part, right: _Part, gap: bool) -> str:
     chinese = left.chinese or right.chinese
-    between = _GAPS["...", chinese] if gap else (" *" if chinese else _NEXT_WORD)
-    if right.optional:
-        regex = f"{left.regex}(?:{between}{right.regex})?"
-    elif left.optional and left.regex.startswith("(?:"):
-        regex = f"(?:{left.regex}{between})?{right.regex}"
-    else:
-        regex = left.regex + between + right.regex
-    return _Part(regex, (), right.chinese, left.optional and right.optional)
+    return _GAPS["...", chinese] if gap else (" *" if chinese else _NEXT_WORD)
 
 
 def _word(word: str) -> _Part:
@@ -186,9 +203,11 @@ def _word(word: str) -> _Part:
         return _Part(re.escape(sign), (sign,), True)
     optional = word.endswith("?")
     word = word.rstrip("?") if optional else word
-    if not word or not re.search(r"\w", word):
+    if not word or not re.search(r"\w", word) or "*" in word.rstrip("*"):
         raise ValueError(f"{word!r} is not a word")
     chinese = bool(_CJK.search(word))
+    if '"' in normalize(word):
+        raise ValueError("a quotation mark cannot stand in a phrase")
     stem = normalize(word.rstrip("*")).strip()
     literal = stem[:-1] if len(stem) > 3 and stem.endswith("y") else stem
     if chinese:
@@ -201,10 +220,12 @@ def _word(word: str) -> _Part:
         regex = re.escape(literal) + ending + r"(?![a-z0-9])"
     else:
         regex = re.escape(stem) + r"(?![a-z0-9])"
-    return _Part(f"(?:{regex})", (literal,), chinese, optional)
+    edge = "" if chinese else r"(?<![a-z0-9])"
+    return _Part(f"(?:{edge}{regex})", (literal,), chinese, optional)
 
 
-_SIGNS = {ord(a): b for a, b in zip("‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   ", strict=True)}
+_WRITTEN, _READ = "‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   "
+_SIGNS = {ord(a): b for a, b in zip(_WRITTEN, _READ, strict=True)}
 _SIGNS |= {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
 _ABBREVIATION = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|approx|no|st|fig|e\.g|i\.e|cf|ca|resp|lt|rt)|\b[a-z])$")
 _ENDS = re.compile(r"[.!;?。；！]")
@@ -223,7 +244,7 @@ def normalize(text: str) -> str:
         elif _ends_sentence(folded, at):
             chars[at] = "\n"
     for match in re.finditer(r"\n", text):
-        chars[match.start()] = "\n" if _breaks_line(folded, match.start()) else " "
+        chars[match.start()] = "\n" if _breaks_line(folded, text, match.start()) else " "
     return "".join(chars)
 
 
@@ -239,20 +260,20 @@ def _ends_sentence(text: str, at: int) -> bool:
     if text[at] != ".":
         return True
     after = text[at + 1 : at + 2]
-    if after.isalnum() and not _CJK.match(after):
-        return False  # a decimal point, or an abbreviation's inner point
+    if after.isalnum() and not _CJK.match(after):  # a decimal point, an inner point, or a space left out
+        return bool(re.search(r"[a-z]{4}$", text[max(0, at - 4) : at]) and re.match(r"[a-z]{2}", text[at + 1 : at + 3]))
     before = text[max(0, at - 8) : at]
     if re.search(r"(?:^|\n|\s)\d{1,2}$", before) and re.match(r"\s*\S", text[at + 1 : at + 4]):
         return True
     return not (_ABBREVIATION.search(before) and after == " ")
 
 
-def _breaks_line(text: str, at: int) -> bool:
-    """A line break ends a sentence after a stop, before a list item or a heading, and at an empty line; else it is a wrap."""
+def _breaks_line(text: str, written: str, at: int) -> bool:
+    """A line break ends a sentence after a stop, before an item or a heading, at an empty line; else it is a wrap."""
     rest = text[at + 1 : at + 60]
     before = text[:at].rstrip(" ")
     if not before or before[-1] in ".!;?:。；！？\n" or not rest.strip(" ") or rest.lstrip(" ").startswith("\n"):
         return True
-    if _ITEM.match(rest) or re.match(r"\s*[a-z][a-z /&]{2,30}:", rest):
+    if _ITEM.match(written, at + 1) or re.match(r"\s*[a-z][a-z /&]{2,30}:", rest):
         return True
     return bool(_CJK.search(before[-1]))

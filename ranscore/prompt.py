@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ranscore.records import Means, Program, SynonymRule
+from ranscore.records import AnswerForm, Means, Program, SynonymRule
 
 REPORT_OPEN, REPORT_CLOSE = "<report>", "</report>"
 FINDING, DEFINITION = "Finding: ", "Definition: "
@@ -20,12 +20,29 @@ RULE_HEADINGS: dict[Means, str] = {
     "does_not_count": "Wordings that do not count:",
     "denies": "Wordings that deny it:",
 }
-_MARKERS = re.compile(r"<(/?\s*report\s*|\|)", re.IGNORECASE)
+_ASKED = re.compile(re.sub(r"\\\{\w+\\\}", '([^"]+)', re.escape(ANSWER_WORDS)))
+_MARKERS = re.compile(
+    r"<(?=\s*/?\s*report|[|｜]|/?s>|/?think|/?(?:start|end)_of_turn|</?sys)|\[(?=/?inst\])", re.IGNORECASE
+)
+_HARMLESS = {"<": "‹", "[": "［"}
 
 
 def render_instructions(program: Program) -> str:
-    """The system message of a program: instruction, finding, criteria, synonym rules; the same for all reports."""
+    """The system message of a program: instruction, finding, criteria, synonym rules; the same for all reports.
+
+    A program that has a `text` is that text, with the answer words asked for.
+    """
+    if program.text.strip():
+        return ask_for_words(program.text, program.form)
     return "\n".join(_lines(program))
+
+
+def ask_for_words(text: str, form: AnswerForm) -> str:
+    """A system message that asks for the form's answer words and no others: in a last line, where it did not."""
+    asks = ANSWER_WORDS.format(present=form.present, absent=form.absent)
+    if {match[0] for match in _ASKED.finditer(text)} == {asks}:
+        return text
+    return f"{_ASKED.sub('', text).strip()}\n{asks}"
 
 
 def _lines(program: Program) -> Iterator[str]:
@@ -67,8 +84,7 @@ def read_rules(instructions: str) -> tuple[SynonymRule, ...]:
 
 def read_words(instructions: str) -> tuple[str, str]:
     """The two answer words that a system message asks for, the one for present first."""
-    pattern = re.escape(ANSWER_WORDS).replace(re.escape("{present}"), '([^"]+)').replace(re.escape("{absent}"), '([^"]+)')
-    found = re.search(pattern, instructions)
+    found = _ASKED.search(instructions)
     return (found[1], found[2]) if found else ("present", "absent")
 
 
@@ -85,7 +101,7 @@ def unwrap_report(message: str) -> str:
 
 def neutralize(text: str) -> str:
     """A report's text in which nothing looks like one of the prompt's or a chat template's markers."""
-    return _MARKERS.sub(lambda m: "‹" + m.group(1), text)
+    return _MARKERS.sub(lambda m: _HARMLESS[m.group()], text)
 
 
 def shorten(passage: str, limit: int) -> str:
@@ -94,4 +110,7 @@ def shorten(passage: str, limit: int) -> str:
         return passage
     cut = passage[:limit]
     stop = max(cut.rfind(". "), cut.rfind("。"))
-    return cut[: stop + 1] if stop > limit // 3 else cut[: cut.rfind(" ")].rstrip() if " " in cut else cut
+    if stop > limit // 3:
+        return cut[: stop + 1]
+    word = cut.rfind(" ")
+    return cut[:word].rstrip() if word > limit // 3 else cut

@@ -111,7 +111,10 @@ class AnswerForm(Record):
 
 
 class Program(Record):
-    """All that a model is told about one finding."""
+    """All that a model is told about one finding.
+
+    `text`, where an optimizer wrote one, is the whole system message in place of the rendered one.
+    """
 
     finding: str
     name: str
@@ -122,6 +125,7 @@ class Program(Record):
     absent_when: tuple[str, ...] = ()
     rules: tuple[SynonymRule, ...] = ()
     exemplars: tuple[Exemplar, ...] = ()
+    text: str = ""
 
 
 class Derivation(Record):

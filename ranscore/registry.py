@@ -1,8 +1,8 @@
 """Names to extensions: one module in a package, or one entry point, is one extension.
 
-A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli` …); its public modules are its extensions,
-named as their files with `-` for `_`. Other distributions add to a group by an entry point in `ranscore.<group>`.
-Listing imports no extension.
+A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli` …); its public modules are its
+extensions, named as their files with `-` for `_`. Other distributions add to a group by an entry point in
+`ranscore.<group>`. Listing imports no extension.
 """
 
 from __future__ import annotations

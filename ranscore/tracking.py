@@ -118,8 +118,7 @@ class Tracker:
         or not finite is not logged but tagged `undefined/<metric>` with the reason; a tag so named in `tags` wins.
         """
         finding = self._run(parent_id).data.tags.get("ranscore.finding", "")
-        # The page of runs opens a parent whose children are of the type `evaluation`.
-        family = {"mlflow.parentRunId": parent_id, "mlflow.runType": "evaluation", "ranscore.finding": finding}
+        family = {"mlflow.parentRunId": parent_id, "ranscore.finding": finding}
         run_id = self._create(f"round {number}", "round", {**family, **tags}, self._since.get(parent_id))
         self._log(run_id, metrics=metrics, undefined_but=tags, params=params, step=number)
         self._write(run_id, texts, tables)

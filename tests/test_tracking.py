@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +21,9 @@ import pytest
 
 import ranscore
 from ranscore.errors import InputError
-from ranscore.tracking import Tracker, find_database, prompt_name, runs_folder
+from ranscore.tracking import Tracker, _persist, find_database, prompt_name, runs_folder
 
-ROOT = Path(ranscore.__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ranscore.__file__).parents[1])}
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,10 @@ def rows(tracker: Tracker) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def run_python(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter's output."""
-    env = os.environ | {"PYTHONPATH": str(ROOT)} | variables
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=env, timeout=300
-    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
 
 
 def tags_of(rows: sqlite3.Connection, run_id: str) -> dict[str, str]:
@@ -71,10 +70,8 @@ def keep(tracker: Tracker, finding: str, **tags: str) -> str:
 
 def test_importing_the_module_imports_no_mlflow() -> None:
     """A command that only names the module pays nothing for MLflow."""
-    done = run_python(
-        "import sys, ranscore.tracking; print(sorted(m for m in sys.modules if m.startswith(('mlflow', 'sql'))))"
-    )
-    assert done.stdout.strip() == "['sqlite3', 'sqlite3.dbapi2']", done.stderr
+    done = run_python("import sys, ranscore.tracking; print([m for m in ('mlflow', 'sqlalchemy') if m in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_an_optimization_names_its_finding(tracker: Tracker, rows: sqlite3.Connection) -> None:
@@ -143,9 +140,8 @@ def test_the_callers_reason_wins(tracker: Tracker, rows: sqlite3.Connection) -> 
     parent = tracker.start_optimize("reason", name="Reason")
     child = tracker.log_round(parent, 1, metrics={"kappa": None}, tags=said)
     tracker.finish(parent, metrics={"kappa": None}, tags=said)
-    assert (
-        tags_of(rows, child)["undefined/kappa"] == tags_of(rows, parent)["undefined/kappa"] == said["undefined/kappa"]
-    )
+    assert said.items() <= tags_of(rows, child).items()
+    assert said.items() <= tags_of(rows, parent).items()
 
 
 def test_finishing_shows_the_kept_value_not_the_last_rounds(tracker: Tracker, rows: sqlite3.Connection) -> None:
@@ -221,7 +217,7 @@ def test_prompts_get_versions_and_an_alias(tracker: Tracker, rows: sqlite3.Conne
     assert [tracker.register_prompt("cavity-and-cyst", text + str(n), message=f"round {n}") for n in (1, 2)] == [1, 2]
     tracker.set_alias("cavity-and-cyst", "frozen", 1)
     uri = f"sqlite:///{tracker.folder}/mlflow.db"
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client = MlflowClient(uri, uri)
     frozen = client.load_prompt("prompts:/ranscore-cavity_and_cyst@frozen")
     assert (frozen.version, frozen.template, frozen.commit_message) == (1, text + "1", "round 1")
     found = client.search_prompts(filter_string=f'experiment_id = "{tracker.experiment_id}"')
@@ -245,19 +241,19 @@ def test_a_users_mlflow_variables_change_nothing(tracker: Tracker, monkeypatch: 
 
 def test_kept_programs_are_filtered_and_newest_first(tracker: Tracker) -> None:
     """Only finished optimizations of the finding, with a program and equal tags, even where a value holds a quote."""
-    old = keep(tracker, "mass", model="a 'b' \"c\"", dataset_digest="sha256:1")
-    keep(tracker, "mass", model="other", dataset_digest="sha256:1")
-    new = keep(tracker, "mass", model="a 'b' \"c\"", dataset_digest="sha256:1")
-    keep(tracker, "mass-like", model="a 'b' \"c\"", dataset_digest="sha256:1")
-    tracker.start_optimize("mass", name="Still running")
-    without = tracker.start_optimize(
-        "mass", name="No program", tags={"model": "a 'b' \"c\"", "dataset_digest": "sha256:1"}
-    )
+    mine = {"model": "a 'b' \"c\"", "dataset_digest": "sha256:1"}
+    old = keep(tracker, "mass", **mine)
+    keep(tracker, "mass", **mine | {"model": "other"})
+    new = keep(tracker, "mass", **mine)
+    keep(tracker, "mass-like", **mine)
+    tracker.start_optimize("mass", name="Still running", tags=mine)
+    without = tracker.start_optimize("mass", name="No program", tags=mine)
     tracker.log_round(without, 1, texts={"program.json": "{}"})
     tracker.finish(without)
-    found = tracker.kept_programs(finding="mass", filters={"model": "a 'b' \"c\"", "dataset_digest": "sha256:1"})
+    found = tracker.kept_programs(finding="mass", filters=mine)
     assert [program.run_id for program in found] == [new, old]
-    assert (found[0].finding, found[0].metrics["kappa"], found[0].tags["dataset_digest"]) == ("mass", 0.9, "sha256:1")
+    assert (found[0].finding, found[0].metrics["kappa"]) == ("mass", 0.9)
+    assert mine.items() <= found[0].tags.items()
     assert timedelta(0) <= datetime.now(UTC) - found[0].start_time < timedelta(minutes=10)
     assert tracker.kept_programs(finding="mass", filters={"reference_digest": "sha256:1"}) == []
 
@@ -266,14 +262,8 @@ def test_no_run_is_left_running_by_another_thread(tracker: Tracker, rows: sqlite
     """MLflow's active run is local to a thread; rounds logged by threads make no stray runs."""
     parent = tracker.start_optimize("threads", name="Threads")
     before = rows.execute("select count(*) from runs").fetchone()[0]
-    threads = [
-        threading.Thread(target=tracker.log_round, args=(parent, n), kwargs={"metrics": {"kappa": 0.5}})
-        for n in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: tracker.log_round(parent, number, metrics={"kappa": 0.5}), range(4)))
     assert rows.execute("select count(*) from runs").fetchone()[0] == before + 4
     assert len(points_of(rows, parent, "kappa")) == 4
 
@@ -293,20 +283,9 @@ tracker.finish(parent, texts={"program.json": "{}"})
 
 def test_two_processes_on_one_fresh_folder_lose_nothing(tmp_path: Path) -> None:
     """Both make the database and write at once; every run and prompt version is there, and nothing is said."""
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), name],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for name in ("one", "two")
-    ]
-    said = [writer.communicate(timeout=300)[0] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0], said
-    assert said == ["", ""]
+    with ThreadPoolExecutor() as pool:
+        writers = list(pool.map(run_python, [WRITER] * 2, [str(tmp_path)] * 2, ["one", "two"]))
+    assert [(writer.returncode, writer.stdout, writer.stderr) for writer in writers] == [(0, "", "")] * 2
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as rows:
         assert rows.execute("select count(*) from runs where status = 'FINISHED'").fetchone() == (18,)
         assert rows.execute("select count(*) from experiments where name = 'ranscore'").fetchone() == (1,)
@@ -314,16 +293,25 @@ def test_two_processes_on_one_fresh_folder_lose_nothing(tmp_path: Path) -> None:
     assert versions == list(range(1, 17))
 
 
-def test_a_locked_database_is_waited_for(tracker: Tracker) -> None:
-    """A run that another process keeps waiting is written once that one is done."""
-    other = sqlite3.connect(tracker.folder / "mlflow.db", isolation_level=None, check_same_thread=False)
+def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
+    """SQLite's refusal is not the end: the call comes again until the other writer is done."""
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
-    timer = threading.Timer(1.0, other.execute, ["ROLLBACK"])
-    timer.start()
-    run_id = tracker.start_optimize("locked", name="Locked")
-    timer.join()
-    other.close()
-    assert run_id
+    with closing(other), closing(sqlite3.connect(tmp_path / "a.db", timeout=0, isolation_level=None)) as hasty:
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            hasty.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.5, other.execute, ["ROLLBACK"]).start()
+        _persist(tmp_path, hasty.execute, "BEGIN IMMEDIATE")
+        assert hasty.in_transaction
+
+
+def test_an_artifact_that_cannot_be_written_is_one_sentence(tracker: Tracker) -> None:
+    """A file in the way of a run's artifacts is named, with what to do."""
+    run_id = tracker.start_optimize("in the way", name="In the way")
+    (tracker.folder / "artifacts").mkdir(exist_ok=True)
+    (tracker.folder / "artifacts" / run_id).write_text("")
+    with pytest.raises(InputError, match=rf"a run could not be recorded \(.*{run_id}.*\); make the folder writable"):
+        tracker.finish(run_id, texts={"program.json": "{}"})
 
 
 def test_the_folder_is_argument_then_variable_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ def build() -> typer.Typer:
     """The application with every registered command."""
     app = typer.Typer(
         name="ranscore",
-        help="Chest X-ray reports to 21 findings, prompts improved with clinicians, and the Ran Score of generated reports.",
+        help="Chest X-ray reports to 21 findings; prompts improved with clinicians; the Ran Score of reports.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ranscore.scoring import FindingScore
+    from ranscore.scoring import FindingScore, ScoreReport
 
 
 def console() -> Console:
@@ -40,7 +40,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
     return made
 
 
-FINDING_COLUMNS = ("finding", "F1", "kappa", "precision", "recall", "accuracy [95 %]", "positives", "uncertain", "unanswered")
+FINDING_COLUMNS = (
+    "finding",
+    "F1",
+    "kappa",
+    "precision",
+    "recall",
+    "accuracy [95 %]",
+    "positives",
+    "uncertain",
+    "unanswered",
+)
 
 
 def finding_row(score: FindingScore) -> list[str]:
@@ -49,3 +59,52 @@ def finding_row(score: FindingScore) -> list[str]:
         score.name, number(score.f1), number(score.kappa), number(score.precision), number(score.recall), exact(score),
         str(score.positives), str(score.uncertain), str(score.unanswered),
     ]  # fmt: skip
+
+
+def print_score(report: ScoreReport) -> None:
+    """A score as sentences and tables on standard output."""
+    out = console()
+    interval = report.ran_score_interval
+    shown = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    out.print(f"Ran Score {report.ran_score:.3f}{shown} over {report.n_reports} reports")
+    for line in _remarks(report):
+        out.print(line)
+    out.print()
+    out.print(table(FINDING_COLUMNS, [finding_row(f) for f in report.findings]))
+    out.print()
+    rows = [
+        [name, number(a.precision), number(a.recall), number(a.f1), number(a.accuracy)]
+        for name, a in (("macro", report.macro), ("micro", report.micro))
+    ]
+    out.print(table(("average", "precision", "recall", "F1", "accuracy"), rows))
+    out.print()
+    out.print(report.signature)
+
+
+def _remarks(report: ScoreReport) -> list[str]:
+    supported = [f.f1 or 0.0 for f in report.findings if f.positives]
+    lines = [f"{len(supported)} of {len(report.findings)} findings have a positive in the reference"]
+    if report.policies.empty == "0" and 0 < len(supported) < len(report.findings):
+        lines.append(
+            "a finding with no positive on either side counts 0 (--empty); "
+            f"the mean F1 of the {len(supported)} with a positive is {sum(supported) / len(supported):.3f}"
+        )
+    if report.coverage < 1:
+        lines.append(
+            f"coverage {report.coverage:.2%}; Ran Score between {report.worst_case:.3f} and {report.best_case:.3f} "
+            "if every unanswered cell were wrong or right"
+        )
+    return lines
+
+
+def print_evaluation(report: ScoreReport) -> None:
+    """A program's score against a reference, with how many findings reach an accuracy of 0.95, and mean kappas."""
+    print_score(report)
+    enough = sum(f.accuracy is not None and f.accuracy >= 0.95 for f in report.findings)
+    kappas = [(f.kappa, f.positives) for f in report.findings if f.kappa is not None]
+    often = [kappa for kappa, positives in kappas if positives >= 10]
+    out = console()
+    out.print(f"accuracy >= 0.95 on {enough} of {len(report.findings)} findings")
+    for values, which in (([k for k, _ in kappas], "where it is defined"), (often, "with at least 10 positives")):
+        mean = sum(values) / len(values) if values else None
+        out.print(f"mean kappa {number(mean)} over the {len(values)} findings {which}")

@@ -11,12 +11,16 @@ from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, R
 
 
 def command(
-    output: Annotated[Path, typer.Option("-o", "--output", help="The frozen program's file.")] = Path("ranscore-program.json"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="The frozen program's file.")] = Path(
+        "ranscore-program.json"
+    ),
     dataset: DatasetName = "demo-en",
     data: DataFolder = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
-    golden: Annotated[bool, typer.Option(help="Let the model answer the golden reports, for `ranscore verify`.")] = True,
+    golden: Annotated[
+        bool, typer.Option(help="Let the model answer the golden reports, for `ranscore verify`.")
+    ] = True,
     mlruns: Runs = None,
 ) -> None:
     """Freeze the best program of every finding into one readable JSON file for scoring."""
@@ -35,8 +39,15 @@ def command(
     save_frozen(frozen, output)
     for finding in missing:
         typer.echo(f"{catalog.finding_name(finding)}: no kept program, so its seed was taken.")
-    typer.echo(f"{output}: {len(findings)} programs ({len(missing)} from the seed), tuned on {dataset} for {chosen.name}.")
-    typer.echo(f"macro-F1 over the findings tuned-on {number(scores.get('macro_f1'))}, cross-validated {number(scores.get('cv_macro_f1'))}.")
+    typer.echo(
+        f"{output}: {len(findings)} programs ({len(missing)} from the seed), tuned on {dataset} for {chosen.name}."
+    )
+    typer.echo(
+        "macro-F1 over the findings: "
+        f"tuned-on {number(scores.get('macro_f1'))}, cross-validated {number(scores.get('cv_macro_f1'))}."
+    )
     if frozen.contains_report_text:
-        typer.echo("It contains report text (exemplars or rules learned from reports): treat it as you treat the reports.")
+        typer.echo(
+            "It contains report text (exemplars or rules learned from reports): treat it as you treat the reports."
+        )
     typer.echo(f"{frozen.sha256}")

@@ -14,18 +14,26 @@ def command(
     dataset: DatasetName,
     data: DataFolder = None,
     program: ProgramFile = None,
-    seed_program: Annotated[bool, typer.Option("--seed-program", help="The unimproved seed instead of a frozen program.")] = False,
-    model: Annotated[str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")] = None,
+    seed_program: Annotated[
+        bool, typer.Option("--seed-program", help="The unimproved seed instead of a frozen program.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
+    ] = None,
     api_base: ApiBase = None,
-    resamples: Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0 leaves them out.")] = 1000,
-    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Score although some cells are unanswered.")] = False,
+    resamples: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0 leaves them out.")
+    ] = 1000,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Score although some cells are unanswered.")
+    ] = False,
     labels: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the labels to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a program against a dataset's reference: every finding, and how many reach an accuracy of 0.95."""
     from ranscore.api import frame_of
+    from ranscore.cli._print import print_evaluation
     from ranscore.cli.extract import choose_model, progress_bar
-    from ranscore.cli.score import print_score
     from ranscore.cohort import open_dataset
     from ranscore.errors import InputError
     from ranscore.freezing import freeze_seed, load_frozen
@@ -39,7 +47,8 @@ def command(
         check_output(labels)
     frozen = freeze_seed() if seed_program else load_frozen(program)
     cohort = open_dataset(dataset, data)
-    with progress_bar(len(cohort.reports) * len(frozen.findings)) as advance:
+    with progress_bar() as progress:
+        advance = progress(len(cohort.reports) * len(frozen.findings))
         result = extract(frozen, cohort.reports, choose_model(frozen, model, api_base), workers=2, progress=advance)
     policies = Policies(unanswered="allow-partial" if allow_partial else "refuse", no_finding="as-given")
     report = score_labels(
@@ -50,9 +59,4 @@ def command(
     if as_json:
         typer.echo(report.to_json(indent=1))
         return
-    print_score(report)
-    enough = [f for f in report.findings if f.accuracy is not None and f.accuracy >= 0.95]
-    kappas = [f.kappa for f in report.findings if f.kappa is not None]
-    often = [f.kappa for f in report.findings if f.kappa is not None and f.positives >= 10]
-    typer.echo(f"accuracy >= 0.95 on {len(enough)} of {len(report.findings)} findings; mean kappa {sum(kappas) / max(1, len(kappas)):.3f} "
-               f"over {len(kappas)} findings, {sum(often) / max(1, len(often)):.3f} over the {len(often)} with at least 10 positives")  # fmt: skip
+    print_evaluation(report)

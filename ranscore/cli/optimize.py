@@ -20,24 +20,32 @@ def command(
     data: DataFolder = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="An optimizer's recipe: a name, or a YAML file.")] = "exemplar-tpe",
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="An optimizer's recipe: a name, or a YAML file.")
+    ] = "exemplar-tpe",
     notes: Annotated[Path | None, typer.Option("--notes", help="More error notes (CSV, JSONL, Parquet).")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", help="Most rounds.")] = None,
     trials: Annotated[int | None, typer.Option("--trials", help="Candidates a round.")] = None,
-    folds: Annotated[int | None, typer.Option("--folds", help="Folds of the cross-validation; 0 leaves it out.")] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Folds of the cross-validation; 0 leaves it out.")
+    ] = None,
     target_accuracy: Annotated[float | None, typer.Option("--target-accuracy", help="Stop at this accuracy …")] = None,
     target_kappa: Annotated[float | None, typer.Option("--target-kappa", help="… and this kappa.")] = None,
     calls: Annotated[int | None, typer.Option("--calls", help="Most calls a search may make.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.")] = None,
-    writer: Annotated[str | None, typer.Option("--writer", help="Model that writes text for mipro and gepa, and reads notes.")] = None,
+    writer: Annotated[
+        str | None, typer.Option("--writer", help="Model that writes text for mipro and gepa, and reads notes.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes for --label all, embedded model.")] = 2,
-    log_text: Annotated[bool, typer.Option("--log-text", help="Put report text into the tracked error tables.")] = False,
+    log_text: Annotated[
+        bool, typer.Option("--log-text", help="Put report text into the tracked error tables.")
+    ] = False,
     mlruns: Runs = None,
 ) -> None:
     """Improve the program of a finding (or of all) round by round, and track every round."""
     from ranscore import catalog
     from ranscore.search._recipe import read_recipe
-    from ranscore.search._tracked import optimize_all, optimize_label
+    from ranscore.search._tracked import check_model, optimize_all, optimize_label
 
     finding = "all" if label.casefold() == "all" else catalog.finding_id(label)
     if finding != "all":
@@ -47,6 +55,7 @@ def command(
         budget=calls, seed=seed, writer=writer,
     )  # fmt: skip
     session = _session(dataset, data, model_of(model, api_base), chosen, notes, log_text, mlruns)
+    check_model(session, catalog.asked_ids()[0] if finding == "all" else finding)
     _announce(session, label)
     if finding == "all":
         _print_all(session, optimize_all(session, catalog.asked_ids(), workers, _print_done))
@@ -62,14 +71,19 @@ def command(
 
 
 def _session(
-    dataset: str, data: Path | None, model: object, recipe: object, notes: Path | None, log_text: bool, mlruns: Path | None
+    dataset: str,
+    data: Path | None,
+    model: object,
+    recipe: object,
+    notes: Path | None,
+    log_text: bool,
+    mlruns: Path | None,
 ) -> Session:
     from ranscore.cohort import open_dataset
     from ranscore.errors import list_faults
     from ranscore.feedback.notes import check_notes
     from ranscore.readers import read_notes
     from ranscore.search._tracked import Session
-    from ranscore.tracking import Tracker
 
     opened = open_dataset(dataset, data)
     added = read_notes(notes) if notes else ()
@@ -77,14 +91,14 @@ def _session(
     if faults:
         raise list_faults(str(notes), faults)
     known = {n.note_id: n for n in (*opened.notes, *added)}
-    return Session(opened, model, recipe, tuple(known.values()), Tracker.open(mlruns), log_text)  # type: ignore[arg-type]
+    return Session(opened, model, recipe, tuple(known.values()), mlruns, log_text)  # type: ignore[arg-type]
 
 
 def _announce(session: Session, label: str) -> None:
     data = session.dataset
     typer.echo(
         f"Optimizing {label} on {data.name} ({len(data.reports)} reports) with {session.model.name}, "
-        f"recipe {session.recipe.name}, seed {session.recipe.seed}.",
+        f"recipe {session.recipe.name}, seed {session.recipe.seed}; tracked in {session.tracker.folder}.",
         err=True,
     )
 
@@ -104,7 +118,8 @@ def _print_done(found: Optimized) -> None:
 
     crossed = f", cross-validated {number(found.crossed.score.f1)}" if found.crossed else ""
     typer.echo(
-        f"  {found.best.score.name}: F1 {number(found.seed.score.f1)} -> {number(found.best.score.f1)}{crossed}", err=True
+        f"  {found.best.score.name}: F1 {number(found.seed.score.f1)} -> {number(found.best.score.f1)}{crossed}",
+        err=True,
     )
 
 
@@ -163,10 +178,9 @@ def _print_all(session: Session, results: dict[str, Optimized]) -> None:
     for seed, tuned in zip(summary.seed, summary.tuned, strict=True):
         honest = crossed.get(tuned.finding)
         rows.append([
-            tuned.name, number(seed.f1), number(tuned.f1), number(honest.f1) if honest else "not done", number(tuned.kappa),
-            number(honest.kappa) if honest else "not done", exact(honest or tuned), str(tuned.positives),
-            str(tuned.uncertain), str(tuned.unanswered),
-        ])  # fmt: skip
+            tuned.name, number(seed.f1), number(tuned.f1), number(honest.f1) if honest else "not done",
+            number(tuned.kappa), number(honest.kappa) if honest else "not done", exact(honest or tuned),
+            str(tuned.positives), str(tuned.uncertain), str(tuned.unanswered), ])  # fmt: skip
     columns = (
         "finding", "seed F1", "tuned-on F1", "cross-val. F1", "tuned-on kappa", "cross-val. kappa",
         "cross-val. accuracy [95 %]" if crossed else "tuned-on accuracy [95 %]", "positives", "uncertain", "unanswered",
@@ -175,8 +189,9 @@ def _print_all(session: Session, results: dict[str, Optimized]) -> None:
     out.print(table(columns, rows, f"{session.dataset.name}, {session.model.name}, recipe {session.recipe.name}"))
     macro = summary.macro()
     out.print()
-    out.print(f"macro-F1 over {len(summary.tuned)} findings: seed {number(macro.get('seed_macro_f1'))}, "
-              f"tuned-on {number(macro.get('macro_f1'))}, cross-validated {number(macro.get('cv_macro_f1'))}")  # fmt: skip
+    names = (("seed", "seed_macro_f1"), ("tuned-on", "macro_f1"), ("cross-validated", "cv_macro_f1"))
+    figures = ", ".join(f"{name} {number(macro.get(key))}" for name, key in names)
+    out.print(f"macro-F1 over {len(summary.tuned)} findings: {figures}")
     tuned_f1, honest_f1 = macro.get("macro_f1"), macro.get("cv_macro_f1")
     if tuned_f1 is not None and honest_f1 is not None:
         out.print(f"optimism (tuned-on less cross-validated): {tuned_f1 - honest_f1:+.3f}")

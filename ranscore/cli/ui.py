@@ -111,10 +111,11 @@ def _wait(server: subprocess.Popen[str], host: str, port: int, log: IO[str]) -> 
             return root
         time.sleep(0.2)
     log.seek(0)
-    said = [line.strip() for line in log if line.strip()]
+    said = [line.strip() for line in log if line.strip() and "Background on this error" not in line]
+    telling = [line for line in said if "Error: " in line or "Exception: " in line] or said
     code = server.returncode
     what = f"did not answer in {START_SECONDS:.0f} s" if code is None else f"ended with code {code}"
-    raise RanscoreError(f"MLflow's server {what}; its last line: {said[-1] if said else '(none)'}")
+    raise RanscoreError(f"MLflow's server {what}; it said: {telling[-1] if telling else '(nothing)'}")
 
 
 def _describe_pages(root: str) -> str:

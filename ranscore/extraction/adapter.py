@@ -36,7 +36,7 @@ def read_answer(text: str | None, form: AnswerForm) -> str:
 
 
 class OneWordAdapter(dspy.Adapter):  # type: ignore[misc]
-    """System message: the program; a user and an assistant turn an exemplar; last the report and the closing question."""
+    """System message: the program; a user and an assistant turn an exemplar; last the report and the question."""
 
     def __init__(self, name: str, form: AnswerForm) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from ranscore.reference.derive import derive_no_finding
 
 
 def gather(reports: Sequence[Report], columns: Mapping[str, Mapping[str, int]]) -> LabelTable:
-    """One table of all findings in the catalog's order from each asked finding's values by report id; No Finding is derived."""
+    """One table in the catalog's order from each asked finding's values by report id; No Finding is derived."""
     asked = tuple(f for f in catalog.finding_ids() if f in columns)
     ids = tuple(r.report_id for r in reports)
     table = LabelTable(

@@ -1,4 +1,4 @@
-"""Labels of reports by one program and one model: through `dspy.Predict` for an endpoint, directly for an embedded model.
+"""Labels of reports by one program and one model: by `dspy.Predict` for an endpoint, directly for an embedded model.
 
 Both ways send the same bytes: `FrozenPrompt` is what the adapter formats, with the report cut out.
 """
@@ -98,7 +98,8 @@ def label_reports(
 ) -> Labelled:
     """A label for every report, in their order; a failure is `unanswered` with its reason.
 
-    Raises InputError when the very first call shows that the endpoint cannot be used (unreachable, no key, unknown model).
+    Raises InputError when the very first call shows that the endpoint cannot be used (unreachable, wrong key, unknown
+    model).
     """
     if model.answer is not None:
         return _label_embedded(program, reports, model.answer, progress)
@@ -162,7 +163,9 @@ def _label_endpoint(
     return Labelled((first, *rest), len(reports), sum(usage))
 
 
-_UNUSABLE = ("Authentication", "Permission", "NotFound", "Connect", "Transport", "Configuration", "UnknownModel", "Unsupported")
+_UNUSABLE = (
+    "Authentication", "Permission", "NotFound", "Connect", "Transport", "Configuration", "UnknownModel", "Unsupported"
+)
 
 
 def _refuse_unusable(label: Label, model: Model) -> None:

@@ -18,7 +18,7 @@ class Disagreement(Record):
 
 
 def find_disagreements(reference: Mapping[str, int], labels: Sequence[Label]) -> tuple[Disagreement, ...]:
-    """The labels that differ from the reference (by report id), in the labels' order; uncertain cells are no disagreement."""
+    """The labels that differ from the reference by report id, in their order; uncertain cells never do."""
     found = []
     for label in labels:
         expected = reference.get(label.report_id)

@@ -1,13 +1,14 @@
 """Error notes become candidate edits, and edits become a new program; every edit is traceable to its notes.
 
-A note's evidence is generalized in steps: side, size and filler words are dropped, what stood between the kept words becomes a gap. Each step
-is a candidate of its own, so that the search decides how general a rule may be.
+A note's evidence is generalized in steps: side, size and filler words are dropped, what stood between the kept words
+becomes a gap. Each step is a candidate of its own, so that the search decides how general a rule may be.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ranscore.errors import InputError
 from ranscore.phrases import compile_phrase, normalize
@@ -28,14 +29,123 @@ from ranscore.records import (
 
 MOST_WORDS = 9
 _CJK = re.compile(r"[\u3400-\u9fff]")
+_BESIDE = re.compile(r"[ /'\"()]{1,3}")  # what may stand between two adjacent words of a phrase
 _DROPPED = frozenset(
-    "a an the this that these those its their is are was were be been being has have had now again still also there here it which who "
-    "left right bilateral bilaterally both mild mildly moderate moderately severe small large tiny minimal slight slightly marked markedly "
-    "some of in on at to and or with by for from than then as into over under within along about patient new old stable unchanged "
-    "seen noted identified present demonstrated appears appear remains lower upper middle mid anterior posterior lateral medial "
-    "cm mm one two three four five six seven eight nine ten first second third very more less quite rather today".split()
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "its",
+        "their",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "has",
+        "have",
+        "had",
+        "now",
+        "again",
+        "still",
+        "also",
+        "there",
+        "here",
+        "it",
+        "which",
+        "who",
+        "left",
+        "right",
+        "bilateral",
+        "bilaterally",
+        "both",
+        "mild",
+        "mildly",
+        "moderate",
+        "moderately",
+        "severe",
+        "small",
+        "large",
+        "tiny",
+        "minimal",
+        "slight",
+        "slightly",
+        "marked",
+        "markedly",
+        "some",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "and",
+        "or",
+        "with",
+        "by",
+        "for",
+        "from",
+        "than",
+        "then",
+        "as",
+        "into",
+        "over",
+        "under",
+        "within",
+        "along",
+        "about",
+        "patient",
+        "new",
+        "old",
+        "stable",
+        "unchanged",
+        "seen",
+        "noted",
+        "identified",
+        "present",
+        "demonstrated",
+        "appears",
+        "appear",
+        "remains",
+        "lower",
+        "upper",
+        "middle",
+        "mid",
+        "anterior",
+        "posterior",
+        "lateral",
+        "medial",
+        "cm",
+        "mm",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "first",
+        "second",
+        "third",
+        "very",
+        "more",
+        "less",
+        "quite",
+        "rather",
+        "today",
+    ]
 )
-_ZH_DROPPED = re.compile(r"[左右双两侧上中下]{1,3}(?:侧|肺|叶|野|部)?|可见|见|约|少许|少量|轻度|明显|较前|大小|[\d.×x]+(?:cm|mm|厘米|毫米)?")
+_ZH_DROPPED = re.compile(
+    r"[左右双两侧上中下]{1,3}(?:侧|肺|叶|野|部)?|可见|见|约|少许|少量|轻度|明显|较前|大小|[\d.×x]+(?:cm|mm|厘米|毫米)?"
+)
 
 
 class Rejected(Record):
@@ -91,7 +201,12 @@ def unique_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
 
 
 def make_rule(
-    finding: str, means: Means, phrases: Sequence[str], origin: Origin, notes: Sequence[ErrorNote] = (), concept: str = "",
+    finding: str,
+    means: Means,
+    phrases: Sequence[str],
+    origin: Origin,
+    notes: Sequence[ErrorNote] = (),
+    concept: str = "",
     report_ids: Sequence[str] = (),
 ) -> Edit:
     """A synonym rule as an edit with provenance; its id is a digest of its content."""
@@ -102,7 +217,12 @@ def make_rule(
 
 
 def make_exemplar(
-    finding: str, passage: str, answer: Answer, origin: Origin, notes: Sequence[ErrorNote] = (), concept: str = "",
+    finding: str,
+    passage: str,
+    answer: Answer,
+    origin: Origin,
+    notes: Sequence[ErrorNote] = (),
+    concept: str = "",
     report_id: str | None = None,
 ) -> Edit:
     """An exemplar as an edit with provenance; `report_id` names the report whose text the passage is."""
@@ -132,39 +252,44 @@ def generalize(evidence: str) -> tuple[str, ...]:
     text = next((line for line in normalize(evidence).split("\n") if line.strip()), "").strip()
     if _CJK.search(text):
         return _generalize_chinese(text)
-    words = [(w, w in _DROPPED or not w[0].isalpha()) for w in re.findall(r"[\w.']+", text.replace(",", " "))]
-    kept = [(i, w) for i, (w, dropped) in enumerate(words) if not dropped][:MOST_WORDS]
+    words = re.finditer(r"[\w.']+", text)
+    kept = [m for m in words if m.group()[0].isalpha() and m.group() not in _DROPPED][:MOST_WORDS]
     if not kept:
         return ()
     runs = [kept, kept[: (len(kept) + 1) // 2 + 1], kept[(len(kept)) // 2 - 1 :] if len(kept) > 3 else kept]
-    phrases = [_joined(run) for run in runs if len(run) >= min(2, len(kept))]
+    phrases = [_joined(text, run) for run in runs if len(run) >= min(2, len(kept))]
     if len(kept) > 3:
-        phrases += [_joined([kept[i], kept[i + 1], kept[i + 2]]) for i in range(len(kept) - 2)]
-    return tuple(p for p in dict.fromkeys(phrases) if _compiles(p))
+        phrases += [_joined(text, kept[i : i + 3]) for i in range(len(kept) - 2)]
+    return _matching(phrases, text)
 
 
-def _joined(run: Sequence[tuple[int, str]]) -> str:
-    """The words of a run as a phrase: adjacent words stay adjacent, others are joined by a gap."""
-    parts = [run[0][1]]
-    for (i, _), (j, word) in zip(run, run[1:], strict=False):
-        parts.append(word if j == i + 1 else f"... {word}")
+def _joined(text: str, run: Sequence[re.Match[str]]) -> str:
+    """The words of a run as a phrase: words with a space between them stay adjacent, others are joined by a gap."""
+    parts = [run[0].group()]
+    for left, right in pairwise(run):
+        between = text[left.end() : right.start()]
+        parts.append(right.group() if _BESIDE.fullmatch(between) else f"... {right.group()}")
     return " ".join(parts)
 
 
 def _generalize_chinese(text: str) -> tuple[str, ...]:
-    clauses = [c for c in re.split(r"[,、:;\s]+", text) if _CJK.search(c)]
+    clauses = [c for c in re.split(r"[,、:;\s\"()/&*?]+", text) if _CJK.search(c)]
     found = []
     for clause in clauses[:3]:
         pieces = [p for p in _ZH_DROPPED.split(clause) if p and len(p) >= 2]
         found.append(clause)
         if pieces:
             found.append(" ... ".join(pieces[:4]))
-    return tuple(p for p in dict.fromkeys(found) if len(p) >= 3 and _compiles(p))
+    return _matching([p for p in found if len(p) >= 3], text)
 
 
-def _compiles(phrase: str) -> bool:
+def _matching(phrases: Iterable[str], text: str) -> tuple[str, ...]:
+    """The phrases without repeats that can be written and do stand in the text."""
+    return tuple(p for p in dict.fromkeys(phrases) if _stands(p, text))
+
+
+def _stands(phrase: str, text: str) -> bool:
     try:
-        compile_phrase(phrase)
+        return '"' not in phrase and bool(compile_phrase(phrase).find(text))
     except InputError:
         return False
-    return True

@@ -18,7 +18,9 @@ def check_notes(notes: Sequence[ErrorNote], reports: Mapping[str, Report]) -> li
     for note in notes:
         report = reports.get(note.report_id)
         if report is None:
-            faults.append(f"note {note.note_id}: report {note.report_id!r} is not among the reports; expected an id of one of them.")
+            faults.append(
+                f"note {note.note_id}: report {note.report_id!r} is not one of the reports; expected an id of theirs."
+            )
         elif note.evidence and _squeeze(note.evidence) not in _squeeze(report.text):
             faults.append(
                 f"note {note.note_id}: the evidence {note.evidence!r:.60} is not in report {note.report_id!r}; "

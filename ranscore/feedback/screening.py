@@ -16,7 +16,8 @@ def screen_edits(
 ) -> tuple[tuple[Edit, ...], tuple[Rejected, ...]]:
     """The edits that may be searched over, and those rejected with the reason.
 
-    `effect(edit)` gives the ids of development reports that the edit alone would turn right and wrong. Edits in `kept` were
+    `effect(edit)` gives the ids of development reports that the edit alone would turn right and wrong. Edits in
+    `kept` were
     screened before.
     """
     seen = {id_of: "the program" for rule in program.rules for id_of in _rule_keys(rule)}

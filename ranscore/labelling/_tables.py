@@ -27,7 +27,9 @@ def check_output(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as fault:
-        raise InputError(f"{path.parent}: cannot be written ({fault.strerror}); name a folder that you may write to.") from None
+        raise InputError(
+            f"{path.parent}: cannot be written ({fault.strerror}); name a folder that you may write to."
+        ) from None
 
 
 def write_labels(table: LabelTable, path: Path) -> None:

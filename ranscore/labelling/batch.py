@@ -41,7 +41,8 @@ def extract(
 ) -> Extracted:
     """Every finding's label of every report, in their order; `progress` is told of finished cells.
 
-    Without a `model` the one that the program was frozen for answers. Raises InputError for no reports, DigestError when this version
+    Without a `model` the one that the program was frozen for answers. Raises InputError for no reports, DigestError
+    when this version
     would send another prompt than the frozen one.
     """
     if not reports:

@@ -1,4 +1,4 @@
-"""What a model is to the rest of ranscore: a name, its settings, and a `dspy.LM`; an embedded one also answers directly."""
+"""What a model is to the rest of ranscore: a name, settings, and a `dspy.LM`; an embedded one also answers directly."""
 
 from __future__ import annotations
 

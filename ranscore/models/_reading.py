@@ -1,7 +1,7 @@
 """A report as the lexical reader sees it: normal form, sentences, and the reach of negation, hedge and context cues.
 
-After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839), with rules of our
-own for commas and coordination in radiology prose, and for Chinese clauses.
+After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839), with
+rules of our own for commas and coordination in radiology prose, and for Chinese clauses.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ _VERB = re.compile(
     r"extends?|persists?|lies|contains?|obscures?|suggests?|represents?|reflects?)\b"
 )
 _CLOSING_VERB = re.compile(
-    r"\b(?:is|are|was|were) (?:\w+ )?(?:seen|identified|noted|present|evident|appreciated|demonstrated|visualized|visualised|"
-    r"detected|shown|apparent|visible|observed|found|recognized|recognised)\W*$"
+    r"\b(?:is|are|was|were) (?:\w+ )?(?:seen|identified|noted|present|evident|appreciated|demonstrated|visualized|"
+    r"visualised|detected|shown|apparent|visible|observed|found|recognized|recognised)\W*$"
 )
 _NEW_CLAUSE = re.compile(
-    r"\s*(?:(?:and|with|but) )?(?:the|an?|there|this|these|its?|both|small|mild|mildly|moderate|moderately|large|tiny|trace|minimal|minor|slight|"
-    r"new|stable|unchanged|persistent|residual|increased|increasing|interval|left|right|bilateral|bibasilar|bibasal|likely|probable|"
-    r"extensive|marked|severe|subtle|patchy|again|mild to moderate|chronic|old|status post)\b"
+    r"\s*(?:(?:and|with|but) )?(?:the|an?|there|this|these|its?|both|small|mild|mildly|moderate|moderately|large|tiny|"
+    r"trace|minimal|minor|slight|new|stable|unchanged|persistent|residual|increased|increasing|interval|left|right|"
+    r"bilateral|bibasilar|bibasal|likely|probable|extensive|marked|severe|subtle|patchy|again|mild to moderate|chronic|"
+    r"old|status post)\b"
 )
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
 _ANAPHOR = re.compile(r"\s*(?:this|these|it|they|both|all|that|those|which)\b|\s*(?:该|此|上述|现|今)")
-_BARE = re.compile(r"[\s,(]*(?:(?:now|since|has|have|had|is|are|was|were|been|which|that|all|both|completely|fully|entirely|现|今|已|均|目前|本次)[\s,]*)*$")
+_BARE = re.compile(
+    r"[\s,(]*(?:(?:now|since|has|have|had|is|are|was|were|been|which|that|all|both|completely|fully|entirely|"
+    r"现|今|已|均|目前|本次)[\s,]*)*$"
+)
 _KINDS = ("negation", "hedge", "context")
 
 
@@ -108,19 +112,15 @@ class Reading:
     def reaches(self) -> tuple[Reach, ...]:
         """Every cue of the report with its reach."""
         cues = cue_set()
-        every = [("not", p) for _, p in cues.not_cues] + [(f"{k} before", p) for k, p in cues.before]
+        every = [(f"not {k}", p) for k, p in cues.not_cues] + [(f"{k} before", p) for k, p in cues.before]
         every += [(f"{k} after", p) for k, p in cues.after]
         kept = _longest([(kind, m) for kind, p in every for m in p.find(self.text)])
         stops = self.stops(tuple((m.start, m.end) for _, m in kept))
         found: list[Reach] = []
         for cue, m in kept:
             kind, _, side = cue.partition(" ")
-            if side and _ends_chinese_clause(self.text, kind, m):
-                side = "after"
-            if side and _asks_ahead(self.text, m):
-                side = "before"
-            if side:
-                found.extend(self._reach(kind, m, side == "before", stops))
+            if kind != "not":
+                found.extend(self._reach(kind, m, self._looks_ahead(kind, side, m), stops))
         return tuple(found)
 
     def stops(self, cues: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
@@ -135,7 +135,7 @@ class Reading:
             end = min([high, *ends])
             end = _forward_end(self.text, cue.end, end, kind)
             return [Reach(kind, (cue.start, cue.end), cue.end, end)]
-        starts = [e for s, e in stops if e <= cue.start and s >= low]
+        starts = [e for s, e in stops if e <= cue.start and s >= low and not _is_aside(self.text, s, e, cue.start)]
         start = _backward_start(self.text, max([low, *starts]), cue.start)
         reaches = [Reach(kind, (cue.start, cue.end), start, cue.end)]
         if start == low and _ANAPHOR.match(self.text[low : cue.start]) and kind == "negation":
@@ -143,6 +143,13 @@ class Reading:
             if before:
                 reaches.append(Reach(kind, (cue.start, cue.end), *before[-1]))
         return reaches
+
+    def _looks_ahead(self, kind: str, side: str, cue: Match) -> bool:
+        """The side that a cue is listed for, unless nothing stands there."""
+        if side == "before":
+            return not _ends_statement(self.text, kind, cue)
+        low, _ = self._sentence_of(cue.start)
+        return _asks_ahead(self.text, cue) or (kind == "negation" and _opens_sentence(self.text, low, cue))
 
     def _sentence_of(self, at: int) -> tuple[int, int]:
         end = self.text.find("\n", at)
@@ -155,7 +162,8 @@ class Reading:
             if any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in core):
                 continue  # the phrase itself names the cue
             in_gap = any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in match.gaps)
-            if in_gap or any(a >= reach.start and b <= reach.end for a, b in core):
+            low = min(reach.start, reach.cue[0])
+            if in_gap or any(a >= low and b <= reach.end for a, b in core):
                 return reach.kind
         return "asserted"
 
@@ -180,12 +188,22 @@ class Reading:
 
 
 def _longest(found: list[tuple[str, Match]]) -> list[tuple[str, Match]]:
-    """Of cues that overlap, the longest."""
+    """Of cues that overlap, the longest; of one span, a cue before the `not` of another kind."""
+    spans: dict[tuple[int, int], list[str]] = {}
+    for cue, m in found:
+        spans.setdefault((m.start, m.end), []).append(cue)
     kept: list[tuple[str, Match]] = []
-    for kind, m in sorted(found, key=lambda x: (x[1].start - x[1].end, x[1].start)):
-        if not any(o.start < m.end and m.start < o.end for _, o in kept):
-            kept.append((kind, m))
+    for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if not any(o.start < end and start < o.end for _, o in kept):
+            kept.append((_speaks(spans[start, end]), Match(start, end)))
     return kept
+
+
+def _speaks(cues: list[str]) -> str:
+    """Which of the cues that one span is listed as counts: `not hedge` silences a hedge, but no negation."""
+    silenced = {cue.removeprefix("not ") for cue in cues if cue.startswith("not ")}
+    live = [cue for cue in cues if cue.split(" ")[0] not in {"not", *silenced}]
+    return live[0] if live else cues[0]
 
 
 def _asks_ahead(text: str, cue: Match) -> bool:
@@ -193,10 +211,17 @@ def _asks_ahead(text: str, cue: Match) -> bool:
     return text[cue.start : cue.end] == "?" and bool(re.match(r"[a-z]", text[cue.end : cue.end + 1]))
 
 
-def _ends_chinese_clause(text: str, kind: str, cue: Match) -> bool:
-    """True for a cue that looks ahead but has nothing ahead: `胸腔积液未见`, `气胸：无`."""
+def _opens_sentence(text: str, low: int, cue: Match) -> bool:
+    """True for a cue that looks back but has nothing behind: `Resolved effusion`."""
+    return not text[low : cue.start].strip() and bool(re.match(r" +\w", text[cue.end : cue.end + 8]))
+
+
+def _ends_statement(text: str, kind: str, cue: Match) -> bool:
+    """True for a cue that looks ahead but has nothing ahead: `胸腔积液未见`, `气胸：无`, `pneumothorax: no`."""
     rest = text[cue.end : cue.end + 1]
-    return kind == "negation" and bool(_CJK.search(text[cue.start : cue.end])) and rest in ("", "\n", ",")
+    if _CJK.search(text[cue.start : cue.end]):
+        return rest in ("", "\n", ",")
+    return kind == "negation" and rest in ("", "\n") and text[: cue.start].rstrip(" ").endswith(":")
 
 
 def _forward_end(text: str, start: int, end: int, kind: str) -> int:
@@ -228,10 +253,17 @@ def _opens_clause(left: str, rest: str, comma: bool) -> bool:
 
 def _backward_start(text: str, start: int, end: int) -> int:
     """Where a cue that looks back stops: at the last comma or `and` before which a statement of its own stands."""
-    breaks = [m for m in re.finditer(r",|\band\b", text[start:end]) if _closes_clause(text, start, start + m.start(), m, end)]
+    commas = re.finditer(r",|\band\b", text[start:end])
+    breaks = [m for m in commas if _closes_clause(text, start, start + m.start(), m, end)]
     while breaks and _BARE.fullmatch(text[start + breaks[-1].end() : end]):
         breaks.pop()
     return start + breaks[-1].end() if breaks else start
+
+
+def _is_aside(text: str, start: int, end: int, cue: int) -> bool:
+    """True for a terminator that opens an aside between commas: `the effusion, which was large, has resolved`."""
+    _, comma, rest = text[end:cue].rpartition(",")
+    return bool(comma) and text[:start].rstrip(" ").endswith(",") and bool(_BARE.fullmatch(rest))
 
 
 def _closes_clause(text: str, start: int, at: int, m: re.Match[str], end: int) -> bool:
@@ -262,7 +294,7 @@ def _blank_unread(report: str, text: str) -> str:
 
 
 def _unread_end(report: str, text: str, at: int) -> int:
-    """Where an unread section ends that no other heading follows: with its line, or with its sentence on the last line."""
+    """Where an unread section ends that no other heading follows: with its line; on the last line with its sentence."""
     line = report.find("\n", at)
     if line >= 0:
         return line
@@ -271,8 +303,11 @@ def _unread_end(report: str, text: str, at: int) -> int:
 
 
 _STOP_WORDS = frozenset(
-    "a an the of in on at to and or with is are was were be been being has have had this that these those it its there which as by from "
-    "for into over under than then also again seen noted".split()
+    re.findall(
+        r"\w+",
+        "a an the of in on at to and or with is are was were be been being has have had this that these those it its "
+        "there which as by from for into over under than then also again seen noted",
+    )
 )
 
 
@@ -283,6 +318,6 @@ def content_tokens(text: str, low: int, high: int) -> list[tuple[int, int, str]]
         word = m.group().rstrip(".'")
         if word.isascii() and word not in _STOP_WORDS:
             found.append((low + m.start(), low + m.start() + len(word), word[:6]))
-    for m in re.finditer(r"(?=([\u3400-\u9fff]{2}))", text[low:high]):
-        found.append((low + m.start(), low + m.start() + 2, m.group(1)))
+    pairs = re.finditer(r"(?=([\u3400-\u9fff]{2}))", text[low:high])
+    found += [(low + m.start(), low + m.start() + 2, m.group(1)) for m in pairs]
     return found

@@ -46,7 +46,9 @@ def open_model(
         raise InputError(f"--model {name}: no address is given; expected --api-base, for example http://127.0.0.1:8000/v1.")
     reasoner = "reasoner" in name or thinking
     limit = max_tokens or (THINKING_TOKENS if reasoner else ANSWER_TOKENS)
-    settings = {"temperature": temperature, "max_tokens": limit, "thinking": thinking, "concurrency": concurrency}
+    settings: dict[str, Any] = {
+        "temperature": temperature, "max_tokens": limit, "thinking": thinking, "concurrency": concurrency
+    }
     if api_base:
         settings["api_base"] = _without_credentials(api_base)
 
@@ -82,8 +84,8 @@ def _key(provider: str, name: str, api_base: str | None) -> str | None:
 
 def _thinking_off(provider: str, name: str) -> dict[str, Any]:
     if "qwen3" in name.lower() and provider in ("hosted_vllm", "openai", "dashscope"):
-        body = {"enable_thinking": False} if provider == "dashscope" else {"chat_template_kwargs": {"enable_thinking": False}}
-        return {"extra_body": body}
+        off = {"enable_thinking": False}
+        return {"extra_body": off if provider == "dashscope" else {"chat_template_kwargs": off}}
     return {"think": False} if provider == "ollama_chat" and "qwen3" in name.lower() else {}
 
 

@@ -1,7 +1,7 @@
-"""The embedded model: reads the synonym rules and the exemplars of the prompt it is given, and applies them to the report.
+"""The embedded model: reads the synonym rules and the exemplars of its prompt, and applies them to the report.
 
-It knows no finding by itself: a prompt without rules and exemplars is answered "absent" for every report. No weights, no network, the
-same answer every time.
+It knows no finding by itself: a prompt without rules and exemplars is answered "absent" for every report. No weights,
+no network, the same answer every time.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from ranscore.models._base import Message, Model, engine_model
 from ranscore.models._reading import Reading, read
 from ranscore.phrases import Match
-from ranscore.records import Edit, Report
 from ranscore.prompt import read_rules, read_words, unwrap_report
+from ranscore.records import Edit, Report
 
 NAME = "lexical"
 LIKE_ENOUGH = 0.75

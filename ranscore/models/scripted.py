@@ -1,4 +1,4 @@
-"""A model whose answers are given: a list in turn, a mapping by report text, or a function of the messages; for tests."""
+"""A model whose answers are given: a list in turn, a mapping by report text, or a function; for tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ NAME = "scripted"
 
 
 def open_model(
-    name: str = NAME, answers: Sequence[str] | Mapping[str, str] | Callable[[Sequence[Message]], str] = (), **settings: Any
+    name: str = NAME,
+    answers: Sequence[str] | Mapping[str, str] | Callable[[Sequence[Message]], str] = (),
+    **settings: Any,
 ) -> Model:
     """A model that answers from `answers`; when a list or a mapping has no answer, the answer is empty."""
     return engine_model(name, _answerer(answers), settings)

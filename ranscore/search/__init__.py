@@ -1,1 +1,1 @@
-"""Proposes and scores candidates: rounds of label, find errors, read notes, search, keep the best; one file an algorithm."""
+"""Proposes and scores candidates, round by round; one file an algorithm."""

@@ -93,7 +93,8 @@ class Objective:
     _bearing: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def score(self, candidate: Candidate, reports: Sequence[Report] | None = None) -> Scored:
-        """The candidate scored on some (or all) of the reports; the report of an exemplar is read without that exemplar.
+        """The candidate scored on some (or all) of the reports; the report of an exemplar is read without that
+        exemplar.
 
         Raises BudgetSpentError when the recipe's calls are used up.
         """
@@ -156,9 +157,7 @@ class Objective:
         """The ids of the reports whose answer the edit could change; all, unless the model can tell without a call."""
         if edit.id not in self._bearing:
             test = self.task.model.bears_on
-            self._bearing[edit.id] = frozenset(
-                r.report_id for r in self.task.reports if test is None or test(edit, r)
-            )
+            self._bearing[edit.id] = frozenset(r.report_id for r in self.task.reports if test is None or test(edit, r))
         return self._bearing[edit.id]
 
 

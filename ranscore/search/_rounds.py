@@ -1,7 +1,8 @@
 """The loop of one finding: label, find errors, take the notes on them, propose edits, search, keep the best, again.
 
-The development reports are all that is seen here. Cross-validation repeats the whole loop on each fold's other reports, with the notes on the
-fold's own reports hidden, and scores the pooled answers: the honest figure beside the tuned-on one.
+The development reports are all that is seen here. Cross-validation repeats the whole loop on each fold's other
+reports, with the notes on the fold's own reports hidden, and scores the pooled answers: the honest figure beside the
+tuned-on one.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ from ranscore.feedback.disagreements import Disagreement, find_disagreements
 from ranscore.feedback.edits import Rejected, propose_edits, unique_edits
 from ranscore.feedback.mining import mine_edits
 from ranscore.feedback.notes import notes_on
+from ranscore.feedback.reading import read_notes_with_model
 from ranscore.feedback.screening import screen_edits
 from ranscore.records import UNANSWERED, Edit, ErrorNote, Program, Report
 from ranscore.scoring import FindingScore, score_finding
 from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored, Task, changed_labels
 from ranscore.search._recipe import Recipe
 from ranscore.search._study import Pool
+from ranscore.search._teleprompt import metered
+from ranscore.search._writer import open_writer
 
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of the loop and the best candidate after it; round 0 is the seed."""
+    """One turn of the loop and the best candidate after it; round 0 is the seed.
+
+    `dropped` says what the writing model did not read of the notes, or proposed in vain.
+    """
 
     number: int
     scored: Scored
@@ -34,6 +41,7 @@ class Round:
     notes: tuple[ErrorNote, ...] = ()
     proposed: tuple[Edit, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    dropped: tuple[str, ...] = ()
     effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     calls: int = 0
     tokens: int = 0
@@ -106,13 +114,17 @@ def run_rounds(
             on_round(rounds[-1])
         if rounds[-1].stopped:
             return rounds
-        rounds.append(_with_stop(_next_round(objective, rounds[-1], notes, trials, storage), objective.recipe, rounds[-1]))
+        rounds.append(
+            _with_stop(_next_round(objective, rounds[-1], notes, trials, storage), objective.recipe, rounds[-1])
+        )
 
 
 def _with_stop(current: Round, recipe: Recipe, before: Round | None = None) -> Round:
     score = current.scored.score
     stopped = ""
-    if (score.accuracy or 0.0) >= recipe.target_accuracy and (score.kappa if score.kappa is not None else 1.0) >= recipe.target_kappa:
+    if (score.accuracy or 0.0) >= recipe.target_accuracy and (
+        score.kappa if score.kappa is not None else 1.0
+    ) >= recipe.target_kappa:
         stopped = "targets reached"
     elif current.number >= recipe.rounds:
         stopped = f"{recipe.rounds} rounds done"
@@ -140,35 +152,44 @@ def _next_round(
     algorithm = registry.load("search", recipe.algorithm)
     wrong = {e.report_id for e in before.errors}
     on_errors = notes_on(notes, task.finding, wrong)
-    proposed = _propose(objective, before, on_errors)
+    wanted = getattr(algorithm, "CHOOSES_EDITS", True)
+    proposed, dropped = _propose(objective, before, on_errors) if wanted else ((), ())
     stopped = ""
     effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     try:
-        pool, rejected, effects = _make_pool(objective, before, proposed)
+        pool, rejected, effects = _make_pool(objective, before, proposed, on_errors)
         best = algorithm.search(objective, pool, trials=trials, seed=recipe.seed, storage=storage)
     except BudgetSpentError as fault:
         best, rejected, stopped = before.scored, (), str(fault)
     return _round(
         objective, before.number + 1, best, calls, tokens,
-        notes=on_errors, proposed=proposed, rejected=rejected, effects=effects, stopped=stopped,
+        notes=on_errors, proposed=proposed, rejected=rejected, dropped=dropped, effects=effects, stopped=stopped,
     )  # fmt: skip
 
 
-def _propose(objective: Objective, before: Round, notes: Sequence[ErrorNote]) -> tuple[Edit, ...]:
-    task = objective.task
+def _propose(
+    objective: Objective, before: Round, notes: Sequence[ErrorNote]
+) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
+    """The edits of a round, those made of the notes first, and what the writing model did not read."""
+    task, recipe = objective.task, objective.recipe
+    program = before.scored.candidate.program
     reports = {r.report_id: r for r in task.reports}
-    edits = list(propose_edits(notes, reports))
-    if objective.recipe.lexicon:
+    edits, dropped = list(propose_edits(notes, reports)), tuple[str, ...]()
+    if recipe.writer:
+        writer = metered(open_writer(recipe, task.model), objective)
+        read, dropped = read_notes_with_model(notes, reports, program, writer)
+        edits += read
+    if recipe.lexicon:
         edits += catalog.lexicon_edits(task.finding)
-    if objective.recipe.mine:
-        edits += mine_edits(before.scored.candidate.program, before.errors, reports, task.reference)
-    return unique_edits(edits)
+    if recipe.mine:
+        edits += mine_edits(program, before.errors, reports, task.reference)
+    return unique_edits(edits), dropped
 
 
 def _make_pool(
-    objective: Objective, before: Round, proposed: Sequence[Edit]
+    objective: Objective, before: Round, proposed: Sequence[Edit], notes: tuple[ErrorNote, ...]
 ) -> tuple[Pool, tuple[Rejected, ...], dict[str, tuple[tuple[str, ...], tuple[str, ...]]]]:
-    """The choices of a round: kept edits and screened proposals; edits that nothing can test are kept or left by the recipe."""
+    """A round's choices: kept edits and screened proposals; what nothing can test is kept by the recipe's word."""
     scored, recipe = before.scored, objective.recipe
     embedded = objective.task.model.bears_on is not None
     effects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
@@ -181,11 +202,11 @@ def _make_pool(
     kept = scored.candidate.edits
     edits, rejected = screen_edits(scored.candidate.base, proposed, kept, effect)
     if not embedded:
-        return Pool(scored, edits[: max(recipe.most_edits, len(kept))]), rejected, effects
+        return Pool(scored, edits[: max(recipe.most_edits, len(kept))], notes=notes), rejected, effects
     tested = [e for e in edits if objective.bearing(e)]
     untested = tuple(e for e in edits if e not in tested and e.provenance.origin in recipe.keep_unexercised)
     helpful = tuple(e for e in tested if effects.get(e.id, ((), ()))[0])
-    return Pool(scored, tuple(tested), untested, helpful), rejected, effects
+    return Pool(scored, tuple(tested), untested, helpful, notes), rejected, effects
 
 
 def cross_validate(task: Task, program: Program, notes: Sequence[ErrorNote], recipe: Recipe) -> CrossValidated:
@@ -207,7 +228,7 @@ def cross_validate(task: Task, program: Program, notes: Sequence[ErrorNote], rec
 
 
 def split_folds(task: Task, folds: int, seed: int) -> list[frozenset[str]]:
-    """Report ids in stratified folds: each value of the reference is dealt out in turn; a patient's reports stay together."""
+    """Report ids in folds, stratified by the reference's value; a patient's reports stay together."""
     groups: dict[str, list[Report]] = {}
     for report in task.reports:
         groups.setdefault(report.group or f"\u0001{report.report_id}", []).append(report)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from ranscore.records import AnswerForm, Edit, digest_of
+from ranscore.records import AnswerForm, Edit, ErrorNote, digest_of
 from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ ORDERS = ("as proposed", "present first", "absent first", "alternating", "shuffl
 
 @dataclass(frozen=True)
 class Pool:
-    """What a search chooses from: `current` is the best so far, `edits` the choices, `fixed` what is kept unasked."""
+    """What a search chooses from: `current` is the best so far, `edits` the choices, `fixed` what is kept unasked.
+
+    `notes` are the error notes on the current candidate's wrong labels.
+    """
 
     current: Scored
     edits: tuple[Edit, ...]
     fixed: tuple[Edit, ...] = ()
     promising: tuple[Edit, ...] = ()
+    notes: tuple[ErrorNote, ...] = ()
 
 
 def run_study(
@@ -54,10 +59,8 @@ def run_study(
     for start in space.starts():
         study.enqueue_trial(start, skip_if_exists=True)
     left = trials - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
-    try:
+    with suppress(BudgetSpentError):  # the best so far is kept
         study.optimize(space.value, n_trials=max(0, left), catch=())
-    except BudgetSpentError:
-        study.stop if False else None
     complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
         return best

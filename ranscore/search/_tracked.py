@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ranscore import catalog
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError
 from ranscore.extraction.derived import gather
-from ranscore.extraction.module import freeze_prompt
+from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.freezing import DataUsed, FrozenFinding, freeze_finding
 from ranscore.models import Model, open_model
 from ranscore.records import UNANSWERED, ErrorNote, LabelTable, Program
@@ -36,8 +37,13 @@ class Session:
     model: Model
     recipe: Recipe
     notes: tuple[ErrorNote, ...]
-    tracker: Tracker
+    mlruns: Path | None = None
     log_text: bool = False
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """The tracking store, made when it is first needed; raises InputError where it cannot be written."""
+        return Tracker.open(self.mlruns)
 
     def task(self, finding: str) -> Task:
         """The task of one finding; raises InputError for a derived one."""
@@ -63,6 +69,12 @@ class Session:
             dataset=data.name, reports=len(data.reports), dataset_digest=data.digest,
             reference_digest=data.reference_digest, access=data.access,
         )  # fmt: skip
+
+
+def check_model(session: Session, finding: str) -> None:
+    """Raises InputError before anything is written when the model cannot be used; an endpoint is asked once."""
+    if not session.model.embedded:
+        label_reports(catalog.seed_program(finding), session.dataset.reports[:1], session.model)
 
 
 def optimize_label(session: Session, finding: str, on_round: OnRound | None = None) -> tuple[Optimized, str]:
@@ -138,7 +150,13 @@ def _run_all(session: Session, findings: Sequence[str], workers: int) -> Iterato
 
 
 def _optimize_apart(
-    finding: str, dataset: Dataset, notes: tuple[ErrorNote, ...], recipe: Recipe, model: str, settings: dict[str, Any], storage: Path
+    finding: str,
+    dataset: Dataset,
+    notes: tuple[ErrorNote, ...],
+    recipe: Recipe,
+    model: str,
+    settings: dict[str, Any],
+    storage: Path,
 ) -> Optimized:
     """One finding in a process of its own; the model is opened there."""
     reference = dataset.reference.column(finding)
@@ -211,7 +229,10 @@ def _headline(score: FindingScore) -> Iterator[tuple[str, float | None]]:
 
 def _start(session: Session, finding: str) -> str:
     recipe = session.recipe.model_dump(mode="json")
-    params = {"seed": session.recipe.seed, **{k: json.dumps(v) for k, v in recipe.items() if k not in ("title", "seed")}}
+    params = {
+        "seed": session.recipe.seed,
+        **{k: json.dumps(v) for k, v in recipe.items() if k not in ("title", "seed")},
+    }
     return session.tracker.start_optimize(
         finding, name=catalog.finding_name(finding), tags=session.tags(finding), params=params
     )
@@ -234,8 +255,12 @@ def _log_round(session: Session, run_id: str, current: Round, before: Program | 
         "prompt.txt": prompt,
         "prompt.diff": _diff(freeze_prompt(before).text() if before else "", prompt),
         "edits.json": _json([e.model_dump(mode="json") for e in candidate.edits]),
-        "rejected.json": _json([{"edit": r.edit.model_dump(mode="json"), "reason": r.reason} for r in current.rejected]),
+        "rejected.json": _json(
+            [{"edit": r.edit.model_dump(mode="json"), "reason": r.reason} for r in current.rejected]
+        ),
     }
+    if current.dropped:
+        texts["dropped.json"] = _json(list(current.dropped))
     metrics = _score_metrics(current.scored.score) | {
         "errors": len(current.errors), "edits": len(candidate.edits), "calls": current.calls, "tokens": current.tokens,
         "prompt_tokens": current.scored.prompt_tokens, "objective": current.scored.value,
@@ -248,7 +273,9 @@ def _log_round(session: Session, run_id: str, current: Round, before: Program | 
 
 
 def _diff(old: str, new: str) -> str:
-    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="", n=1)) + "\n"
+    return (
+        "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="", n=1)) + "\n"
+    )
 
 
 def _json(data: Any) -> str:
@@ -286,10 +313,17 @@ def _finish(session: Session, run_id: str, found: Optimized) -> None:
     frozen = freeze_program(session, found, run_id)
     prompt = freeze_prompt(found.program).text()
     version = session.tracker.register_prompt(
-        found.finding, prompt, message=f"run {run_id}", tags={"model": session.model.name, "dataset": session.dataset.name}
+        found.finding,
+        prompt,
+        message=f"run {run_id}",
+        tags={"model": session.model.name, "dataset": session.dataset.name},
     )
     texts = {"program.json": frozen.model_dump_json(indent=1), "prompt.txt": prompt}
-    tags = {"program_digest": found.program.digest(), "prompt_version": str(version), "stopped": found.rounds[-1].stopped}
+    tags = {
+        "program_digest": found.program.digest(),
+        "prompt_version": str(version),
+        "stopped": found.rounds[-1].stopped,
+    }
     session.tracker.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
 
 
@@ -304,7 +338,8 @@ def freeze_program(session: Session, found: Optimized, run_id: str) -> FrozenFin
 def gather_programs(
     tracker: Tracker, dataset: Dataset, model: Model
 ) -> tuple[dict[str, FrozenFinding], dict[str, dict[str, int]], list[str]]:
-    """The best kept program of every finding for this data and model, its cross-validated labels, and the findings left to the seed.
+    """The best kept program of every finding for this data and model, its cross-validated labels, and the findings
+    left to the seed.
 
     Best is the highest cross-validated kappa, else the highest tuned-on kappa; of equals the newest.
     """
@@ -337,7 +372,8 @@ def score_programs(
 ) -> dict[str, float | None]:
     """Macro-F1 over all findings: tuned-on as the mean of the recorded scores, cross-validated from the pooled labels.
 
-    None where a finding was never scored. No Finding's tuned-on score is that of the derived labels, known only from the pooled ones, so
+    None where a finding was never scored. No Finding's tuned-on score is that of the derived labels, known only from
+    the pooled ones, so
     the tuned-on mean is over the asked findings.
     """
     tuned = [f.tuned_on for f in findings.values() if f.tuned_on]

@@ -115,10 +115,10 @@ def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
-    """A file that is no database ends MLflow's server; its last line is shown, and no process is left."""
+    """A file that is no database ends MLflow's server; its reason is shown, and no process is left."""
     (tmp_path / "mlflow.db").write_text("no database" * 500)
     port = free_port()
-    with pytest.raises(RanscoreError, match=r"^MLflow's server ended with code 1; its last line: .*not a database"):
+    with pytest.raises(RanscoreError, match=r"^MLflow's server ended with code 1; it said: .*not a database"):
         ui.command(mlruns=tmp_path, port=port)
     assert not answers(port)
 
