@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,16 +16,28 @@ from ranscore.catalog import asked_ids, pick, read_yaml
 from ranscore.errors import InputError, list_faults
 from ranscore.readers import (
     inline_notes_of,
+    read_decisions,
     read_labels,
     read_notes,
     read_table,
     reports_of,
     rows_of,
-    scan_labels,
+    scan_votes,
     texts_by_id,
 )
 from ranscore.records import ErrorNote, LabelTable, Record, Report, digest_of
-from ranscore.reference import Reference, build_reference, derive_no_finding, mesh_reference, mesh_rules, rater_faults
+from ranscore.reference import (
+    Decision,
+    Reference,
+    ReferenceVersion,
+    build_reference,
+    derive_no_finding,
+    lonely_faults,
+    mesh_reference,
+    mesh_rules,
+    parse_version,
+    rater_faults,
+)
 from ranscore.reference.derive import NO_FINDING
 
 if TYPE_CHECKING:
@@ -146,6 +159,19 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """Several readers' labels, one table a reader, all with the same reports and findings.
+
+    `sources` are the SHA-256 digests of the files by name, `minimum` the majority that a card asks for.
+    """
+
+    names: tuple[str, ...]
+    tables: tuple[LabelTable, ...]
+    sources: dict[str, str]
+    minimum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     table: pd.DataFrame
     where: str
@@ -195,25 +221,84 @@ def read_card(name_or_path: str | Path) -> tuple[Card, Path]:
 
 
 def read_rater_reference(paths: Sequence[Path | str], minimum: int | None = None) -> Reference:
-    """The reference of several readers' label tables, a file a reader; raises InputError with all files' faults."""
-    tables: list[LabelTable] = []
-    names: list[str] = []
+    """The reference of several readers' label tables; raises InputError with all files' faults."""
+    panel, faults = _scan_panel(paths)
+    if faults:
+        raise list_faults("readers' labels", faults)
+    return build_reference(panel.tables, minimum, panel.names)
+
+
+def read_panel(paths: Sequence[Path | str], minimum: int | None = None) -> Panel:
+    """The readers of label tables: wide ones, a file a reader named as the file, or long ones with a column `rater`.
+
+    Raises InputError with all files' faults at once: also a report or finding that a reader lacks, and reports that
+    one reader alone has read.
+    """
+    panel, faults = _scan_panel(paths)
+    faults += lonely_faults(panel.tables, panel.names)
+    if faults:
+        raise list_faults("readers' labels", faults)
+    return replace(panel, minimum=minimum)
+
+
+def dataset_panel(name_or_path: str | Path, data: Path | str | None = None) -> Panel:
+    """The readers behind a dataset's reference; raises InputError where it is not a majority of readers."""
+    card, home = read_card(name_or_path)
+    if card.reference.kind != "raters":
+        raise InputError(
+            f"dataset {card.name}: its reference is of kind {card.reference.kind!r}, so no reader's labels are known; "
+            "expected one of kind 'raters', or give the readers' files."
+        )
+    folders = (_data_folder(card, home, data), home)
+    return read_panel(_locate(card, folders, card.reference.paths), card.reference.minimum)
+
+
+def choose_panel(paths: Sequence[Path | str], dataset: str | None, data: Path | str | None = None) -> Panel:
+    """The readers of these files, or of a dataset where there are none; raises InputError where neither is named."""
+    if paths:
+        return read_panel(paths)
+    if dataset is None:
+        raise InputError("no readers are named; expected their files, or --dataset with a reference of kind raters.")
+    return dataset_panel(dataset, data)
+
+
+def read_adjudication(path: Path | str) -> tuple[Decision, ...]:
+    """Adjudications or corrections, a row a report and finding; raises InputError with all faults of the file."""
+    return tuple(Decision.model_validate(cell._asdict()) for cell in read_decisions(path))
+
+
+def read_version(path: Path | str) -> ReferenceVersion:
+    """A reference file, its digest checked; raises InputError, or DigestError for one that was edited."""
+    try:
+        return parse_version(Path(path).read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(f"{path}: {fault}; expected a file made by `ranscore reference`.") from None
+
+
+def _scan_panel(paths: Sequence[Path | str]) -> tuple[Panel, list[str]]:
+    tables: dict[str, LabelTable] = {}
+    places: list[str] = []
     faults: list[str] = []
-    for path in paths:
+    sources: dict[str, str] = {}
+    for path in map(Path, paths):
         try:
-            table, wrong = scan_labels(path)
+            found, wrong = scan_votes(path)
         except InputError as fault:
             faults += str(fault).splitlines()
             continue
         faults += [f"{path}: {fault}" for fault in wrong]
-        if table.report_ids:
-            tables.append(table)
-            names.append(str(path))
-    if tables:
-        faults += rater_faults(tables, names)
-    if faults:
-        raise list_faults("readers' labels", faults)
-    return build_reference(tables, minimum, names)
+        for name, table in found.items():
+            own = f"{path.parent.name}/{name}" if name in tables and name == path.stem else name
+            if own in tables:
+                faults.append(f"{path}: reader {own!r} stands in another file too; expected each reader once")
+            elif table.report_ids:
+                tables[own] = table
+                places.append(str(path) if name == path.stem else f"{path}, reader {name!r}")
+        if path.is_file():
+            key = path.name if path.name not in sources else str(path)
+            sources[key] = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    faults += rater_faults(list(tables.values()), places) if tables else []
+    return Panel(tuple(tables), tuple(tables.values()), sources), faults
 
 
 def _data_folder(card: Card, home: Path, data: Path | str | None) -> Path:

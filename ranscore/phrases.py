@@ -23,6 +23,7 @@ WORD_GAP, CHARACTER_GAP = 6, 8
 WORD_SPAN, CHARACTER_SPAN = 10, 16
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
+_EDGE = r"(?<![a-z0-9])"
 _NEXT_WORD = r"[ /'\"():]{1,3}"
 _WORD = r"[^\w\n]+\w[^\s\n]*"
 _GAPS = {
@@ -82,9 +83,10 @@ def check_phrase(text: str) -> None:
     _parse(text)
 
 
-def _parse(text: str) -> list[_Part]:
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> tuple[_Part, ...]:
     try:
-        return _Parser(text).phrase()
+        return tuple(_Parser(text).phrase())
     except ValueError as fault:
         raise InputError(f"phrase {text!r}: {fault}; see `ranscore guide phrases`.") from None
 
@@ -175,7 +177,9 @@ class _Parser:
 
 def _either(options: list[_Part], optional: bool) -> _Part:
     literals = tuple(x for o in options for x in o.literals) if all(o.literals for o in options) else ()
-    return _Part(f"(?:{'|'.join(o.regex for o in options)})", literals, options[-1].chinese, optional)
+    edge = _EDGE if all(o.regex.startswith(_EDGE) for o in options) else ""
+    regex = "|".join(o.regex.removeprefix(edge) for o in options)
+    return _Part(f"{edge}(?:{regex})", literals, options[-1].chinese, optional)
 
 
 def _join(parts: list[_Part], gaps: list[bool]) -> str:
@@ -220,8 +224,7 @@ def _word(word: str) -> _Part:
         regex = re.escape(literal) + ending + r"(?![a-z0-9])"
     else:
         regex = re.escape(stem) + r"(?![a-z0-9])"
-    edge = "" if chinese else r"(?<![a-z0-9])"
-    return _Part(f"(?:{edge}{regex})", (literal,), chinese, optional)
+    return _Part(f"{'' if chinese else _EDGE}(?:{regex})", (literal,), chinese, optional)
 
 
 _WRITTEN, _READ = "‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   "

@@ -182,7 +182,7 @@ def test_texts_and_tables_come_back_as_they_went_in(tracker: Tracker) -> None:
 
 
 def test_a_missing_artifact_is_named(tracker: Tracker) -> None:
-    """One sentence with the run and the name."""
+    """One sentence says which run lacks which name."""
     run_id = tracker.start_optimize("missing", name="Missing")
     with pytest.raises(InputError, match=rf"{run_id} has no artifact 'program.json'"):
         tracker.read_text(run_id, "program.json")
@@ -392,12 +392,3 @@ def test_reading_makes_no_database(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="'ranscore optimize' makes one"):
             look(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_first_start_says_nothing(tmp_path: Path) -> None:
-    """No line of alembic or MLflow reaches stdout or stderr."""
-    code = (
-        "import sys; from pathlib import Path; from ranscore.tracking import Tracker; Tracker.open(Path(sys.argv[1]))"
-    )
-    done = run_python(code, str(tmp_path))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -13,7 +13,5 @@ def gather(reports: Sequence[Report], columns: Mapping[str, Mapping[str, int]]) 
     """One table in the catalog's order from each asked finding's values by report id; No Finding is derived."""
     asked = tuple(f for f in catalog.finding_ids() if f in columns)
     ids = tuple(r.report_id for r in reports)
-    table = LabelTable(
-        report_ids=ids, findings=asked, values=tuple(tuple(columns[f][i] for f in asked) for i in ids)
-    )
+    table = LabelTable(report_ids=ids, findings=asked, values=tuple(tuple(columns[f][i] for f in asked) for i in ids))
     return derive_no_finding(table) if set(catalog.asked_ids()) <= set(asked) else table

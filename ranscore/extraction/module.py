@@ -133,9 +133,7 @@ def _label(report: Report, program: Program, value: str, reason: str) -> Label:
     return Label.model_construct(report_id=report.report_id, finding=program.finding, value=value, reason=reason)
 
 
-def _label_endpoint(
-    program: Program, reports: Sequence[Report], model: Model, progress: Progress | None
-) -> Labelled:
+def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, progress: Progress | None) -> Labelled:
     module, lm = FindingModule(program), model.make_lm()
     usage: list[int] = []
 
@@ -164,7 +162,14 @@ def _label_endpoint(
 
 
 _UNUSABLE = (
-    "Authentication", "Permission", "NotFound", "Connect", "Transport", "Configuration", "UnknownModel", "Unsupported"
+    "Authentication",
+    "Permission",
+    "NotFound",
+    "Connect",
+    "Transport",
+    "Configuration",
+    "UnknownModel",
+    "Unsupported",
 )
 
 

@@ -196,8 +196,11 @@ def _rules_of(note: ErrorNote) -> list[Edit]:
 
 
 def unique_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """The edits without repeats, in their order."""
-    return tuple({e.id: e for e in reversed(list(edits))}.values())[::-1]
+    """The edits without repeats, each where it stands first."""
+    kept: dict[str, Edit] = {}
+    for edit in edits:
+        kept.setdefault(edit.id, edit)
+    return tuple(kept.values())
 
 
 def make_rule(

@@ -44,8 +44,8 @@ class _Texts:
         self.texts = [normalize(r.text) for r in reports]
         self.holders: dict[str, set[int]] = defaultdict(set)
         for i, text in enumerate(self.texts):
-            for word in set(_words(text)):
-                self.holders[word].add(i)
+            for form in {form for word in set(_words(text)) for form in _forms(word)}:
+                self.holders[form].add(i)
 
     def hold(self, phrase: str) -> bool:
         """True where a text matches the phrase."""
@@ -55,6 +55,14 @@ class _Texts:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z][\w']*|[\u3400-\u9fff]", text)
+
+
+def _forms(word: str) -> Iterable[str]:
+    """The word, and those whose plural or possessive it may be, as phrases match them."""
+    yield word
+    yield from (word.removesuffix(ending) for ending in ("'s", "es", "s") if word.endswith(ending))
+    if word.endswith("ies"):
+        yield word[:-3] + "y"
 
 
 def _wordings(report: Report) -> Iterable[str]:

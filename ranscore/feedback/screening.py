@@ -42,7 +42,7 @@ def screen_edits(
 
 
 def _rule_keys(rule: SynonymRule) -> list[tuple[str, str]]:
-    return [(rule.means, p) for p in rule.phrases]
+    return [(rule.means, " ".join(p.casefold().replace("-", " ").split())) for p in rule.phrases]
 
 
 def _exemplar_key(exemplar: Exemplar) -> tuple[str, str]:

@@ -18,7 +18,9 @@ def open_model(name: str, **settings: Any) -> Model:
         backend = "endpoint"
     if backend not in registry.names("models"):
         raise UnknownNameError(
-            "model", name, [n for n in registry.names("models") if n != "endpoint"],
+            "model",
+            name,
+            [n for n in registry.names("models") if n != "endpoint"],
             "An endpoint is named by its litellm route, for example hosted_vllm/Qwen/Qwen3-14B with --api-base.",
         )
     model: Model = registry.load("models", backend).open_model(name, **settings)

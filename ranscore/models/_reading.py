@@ -1,7 +1,7 @@
 """A report as the lexical reader sees it: normal form, sentences, and the reach of negation, hedge and context cues.
 
-After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839), with
-rules of our own for commas and coordination in radiology prose, and for Chinese clauses.
+After NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839),
+with rules of our own for commas and coordination in radiology prose, and for Chinese clauses.
 """
 
 from __future__ import annotations

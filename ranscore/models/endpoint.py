@@ -43,11 +43,16 @@ def open_model(
     provider = name.split("/", 1)[0]
     key = _key(provider, name, api_base)
     if provider == "hosted_vllm" and not api_base and not os.environ.get("HOSTED_VLLM_API_BASE"):
-        raise InputError(f"--model {name}: no address is given; expected --api-base, for example http://127.0.0.1:8000/v1.")
+        raise InputError(
+            f"--model {name}: no address is given; expected --api-base, for example http://127.0.0.1:8000/v1."
+        )
     reasoner = "reasoner" in name or thinking
     limit = max_tokens or (THINKING_TOKENS if reasoner else ANSWER_TOKENS)
     settings: dict[str, Any] = {
-        "temperature": temperature, "max_tokens": limit, "thinking": thinking, "concurrency": concurrency
+        "temperature": temperature,
+        "max_tokens": limit,
+        "thinking": thinking,
+        "concurrency": concurrency,
     }
     if api_base:
         settings["api_base"] = _without_credentials(api_base)

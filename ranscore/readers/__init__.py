@@ -8,9 +8,12 @@ from ranscore.readers._labels import read_labels, scan_labels
 from ranscore.readers._notes import inline_notes_of, read_notes
 from ranscore.readers._reports import read_reports, reports_of, texts_by_id
 from ranscore.readers._tables import read_table, rows_of
+from ranscore.readers._votes import CellValue, read_decisions, scan_votes
 
 __all__ = [
+    "CellValue",
     "inline_notes_of",
+    "read_decisions",
     "read_labels",
     "read_notes",
     "read_reports",
@@ -18,5 +21,6 @@ __all__ = [
     "reports_of",
     "rows_of",
     "scan_labels",
+    "scan_votes",
     "texts_by_id",
 ]

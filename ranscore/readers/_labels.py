@@ -48,7 +48,7 @@ def scan_labels(path: Path | str, reader: str | None = None) -> tuple[LabelTable
         report_id = row[name].strip()
         ids.append(report_id)
         places.append(place)
-        values = {f: _value(row[columns[f]]) for f in findings}
+        values = {f: label_value(row[columns[f]]) for f in findings}
         bad = [f for f, value in values.items() if value is None]
         faults += [_wrong_value(place, report_id, columns[f], row[columns[f]]) for f in bad]
         rows.setdefault(report_id, tuple(UNANSWERED if v is None else v for v in values.values()))
@@ -76,7 +76,8 @@ def _finding_columns(columns: list[str]) -> tuple[dict[str, str], list[str]]:
     return found, faults
 
 
-def _value(text: str) -> int | None:
+def label_value(text: str) -> int | None:
+    """The value that a cell's text means (blank is unanswered), None where it means none."""
     word = text.strip().casefold()
     if word in WORDS:
         return WORDS[word]

@@ -11,6 +11,7 @@ from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.feedback.edits import apply_edits
 from ranscore.models import Model
 from ranscore.models._base import count_tokens
+from ranscore.prompt import shorten
 from ranscore.records import UNANSWERED, AnswerForm, Edit, Label, Program, Report
 from ranscore.scoring import FindingScore, score_finding
 from ranscore.search._recipe import Recipe
@@ -90,7 +91,7 @@ class Objective:
     calls: int = 0
     tokens: int = 0
     _known: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, repr=False)
-    _bearing: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _bearing: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict, repr=False)
 
     def score(self, candidate: Candidate, reports: Sequence[Report] | None = None) -> Scored:
         """The candidate scored on some (or all) of the reports; the report of an exemplar is read without that
@@ -111,10 +112,11 @@ class Objective:
         if metric is None:  # one class is missing on both sides: nothing to agree on beyond chance
             metric = score.accuracy if score.accuracy is not None and score.positives else 0.0
         answered = score.n / max(1, score.n + score.unanswered)
+        metric = metric * answered if metric > 0 else metric - (1.0 - answered)  # silence never pays
         costly = [e for e in candidate.edits if e.provenance.origin not in self.recipe.keep_unexercised]
         tokens = sum(count_tokens(_text(e)) for e in costly)
         prior = sum(self.recipe.prior.get(e.provenance.origin, 0.0) for e in candidate.edits)
-        return metric * answered - self.recipe.penalty_per_1000_tokens * tokens / 1000 + prior
+        return metric - self.recipe.penalty_per_1000_tokens * tokens / 1000 + prior
 
     def label(self, candidate: Candidate, reports: Sequence[Report]) -> list[Label]:
         """The candidate's labels of some reports, in their order."""
@@ -137,9 +139,10 @@ class Objective:
         """By report id, what of the candidate can change that report's answer: its own exemplars are left out."""
         form = candidate.form.digest()[7:15] if candidate.form else ""
         bearing: dict[str, list[str]] = {r.report_id: [_base_key(candidate.base), form] for r in reports}
+        shown_by = candidate.program.form
         for edit in candidate.edits:
             own = edit.exemplar.report_id if edit.exemplar else None
-            for report_id in self.bearing(edit):
+            for report_id in self.bearing(edit, shown_by):
                 if report_id != own and report_id in bearing:
                     bearing[report_id].append(edit.id)
         return {i: (i, "|".join(edits)) for i, edits in bearing.items()}
@@ -153,12 +156,25 @@ class Objective:
         for label in labelled.labels:
             self._known[keys[label.report_id]] = (label.value, label.reason)
 
-    def bearing(self, edit: Edit) -> frozenset[str]:
-        """The ids of the reports whose answer the edit could change; all, unless the model can tell without a call."""
-        if edit.id not in self._bearing:
+    def bearing(self, edit: Edit, form: AnswerForm | None = None) -> frozenset[str]:
+        """The ids of the reports whose answer the edit could change; all, unless the model can tell without a call.
+
+        An exemplar is looked for as the answer form shows it.
+        """
+        shown = _shown(edit, form) if form else edit
+        key = (edit.id, len(shown.exemplar.passage) if shown.exemplar else 0)
+        if key not in self._bearing:
             test = self.task.model.bears_on
-            self._bearing[edit.id] = frozenset(r.report_id for r in self.task.reports if test is None or test(edit, r))
-        return self._bearing[edit.id]
+            self._bearing[key] = frozenset(r.report_id for r in self.task.reports if test is None or test(shown, r))
+        return self._bearing[key]
+
+
+def _shown(edit: Edit, form: AnswerForm) -> Edit:
+    """The edit with its exemplar's passage as long as the form shows it."""
+    if edit.exemplar is None or len(edit.exemplar.passage) <= form.exemplar_chars:
+        return edit
+    passage = shorten(edit.exemplar.passage, form.exemplar_chars)
+    return edit.model_copy(update={"exemplar": edit.exemplar.model_copy(update={"passage": passage})})
 
 
 _base_keys: dict[int, tuple[Program, str]] = {}
@@ -182,7 +198,7 @@ def _text(edit: Edit) -> str:
 def changed_labels(objective: Objective, before: Scored, edit: Edit) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The reports that one more edit would turn right, and those that it would turn wrong (ids)."""
     candidate = Candidate(before.candidate.base, (*before.candidate.edits, edit), before.candidate.form)
-    bearing = objective.bearing(edit)
+    bearing = objective.bearing(edit, candidate.program.form)
     touched = [r for r in objective.task.reports if r.report_id in bearing]
     if not touched:
         return (), ()

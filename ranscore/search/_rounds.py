@@ -203,7 +203,7 @@ def _make_pool(
     edits, rejected = screen_edits(scored.candidate.base, proposed, kept, effect)
     if not embedded:
         return Pool(scored, edits[: max(recipe.most_edits, len(kept))], notes=notes), rejected, effects
-    tested = [e for e in edits if objective.bearing(e)]
+    tested = [e for e in edits if objective.bearing(e, scored.candidate.program.form)]
     untested = tuple(e for e in edits if e not in tested and e.provenance.origin in recipe.keep_unexercised)
     helpful = tuple(e for e in tested if effects.get(e.id, ((), ()))[0])
     return Pool(scored, tuple(tested), untested, helpful, notes), rejected, effects

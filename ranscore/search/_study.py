@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 
 from ranscore.records import AnswerForm, Edit, ErrorNote, digest_of
 from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored
@@ -40,7 +41,8 @@ def run_study(
 ) -> Scored:
     """The best candidate that a study of `trials` trials finds, never worse than the current one.
 
-    With a `storage` folder the study is a journal file there, and a stopped study goes on where it was.
+    With a `storage` folder the study is a journal file there. A stopped one is run again from its start with the
+    values that it had measured, so that it ends as if it had never been stopped.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("optuna").setLevel(logging.ERROR)
@@ -48,25 +50,41 @@ def run_study(
     space = _Space(objective, pool)
     if not (space.edits or space.forms_count > 1):
         return best
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=sampler,
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_early_stopping_rate=0) if space.rungs[1:] else None,
-        storage=_storage(storage, space.name) if storage else None,
-        study_name=space.name,
-        load_if_exists=True,
-    )
+    study = _open_study(space, sampler, trials, storage)
     for start in space.starts():
         study.enqueue_trial(start, skip_if_exists=True)
-    left = trials - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
     with suppress(BudgetSpentError):  # the best so far is kept
-        study.optimize(space.value, n_trials=max(0, left), catch=())
-    complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+        study.optimize(space.value, n_trials=max(0, trials - len(_finished(study))), catch=())
+    complete = [t for t in _finished(study) if t.state == TrialState.COMPLETE]
     if not complete:
         return best
     winner = max(complete, key=lambda t: (t.value or float("-inf"), -t.number))
     scored = objective.score(space.candidate(winner.params))
     return scored if scored.value > best.value else best
+
+
+def _open_study(space: _Space, sampler: BaseSampler, trials: int, folder: Path | None) -> optuna.Study:
+    """The journal's study that has its trials, else a new one; what stopped ones measured is not measured again."""
+    storage = _storage(folder, space.name) if folder else None
+    names = optuna.get_all_study_names(storage) if storage else []
+    for name in names:
+        earlier = optuna.load_study(study_name=name, storage=storage)
+        if len(_finished(earlier)) >= trials:
+            return earlier
+        space.remember(_finished(earlier))
+    return optuna.create_study(
+        direction="maximize",
+        sampler=sampler,
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_early_stopping_rate=0) if space.rungs[1:] else None,
+        storage=storage,
+        study_name=f"{space.name}-{len(names)}",
+        load_if_exists=True,
+    )
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that came to an end of their own; a trial that failed was stopped."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _storage(folder: Path, name: str) -> Any:
@@ -99,6 +117,7 @@ class _Space:
             objective.recipe.model_dump(mode="json"),
         ]
         self.name = f"{task.finding}-{digest_of(key)[7:23]}"
+        self.measured: dict[tuple[frozenset[tuple[str, Any]], int], float] = {}
 
     def starts(self) -> list[dict[str, Any]]:
         """Where the search begins: what is kept now, everything, the expert's, what helps by itself."""
@@ -118,6 +137,23 @@ class _Space:
         base = self.pool.current.candidate.base
         return Candidate(base, (*self.pool.fixed, *rules, *exemplars), self.forms[params.get("form", 0)])
 
+    def remember(self, trials: Sequence[FrozenTrial]) -> None:
+        """Takes over what earlier trials measured, rung by rung."""
+        for trial in trials:
+            values = dict(trial.intermediate_values)
+            if trial.state == TrialState.COMPLETE and trial.value is not None:
+                values[len(self.rungs) - 1] = trial.value
+            self.measured |= {(frozenset(trial.params.items()), step): value for step, value in values.items()}
+
+    def measure(self, params: dict[str, Any], step: int) -> float:
+        """The objective of some parameters on the reports of one rung."""
+        key = (frozenset(params.items()), step)
+        if key not in self.measured:
+            reports = self.objective.task.reports
+            part = reports[: max(1, round(self.rungs[step] * len(reports)))]
+            self.measured[key] = self.objective.score(self.candidate(params), part).value
+        return self.measured[key]
+
     def value(self, trial: optuna.Trial) -> float:
         """The objective of one trial, pruned at a rung where it falls behind."""
         params: dict[str, Any] = {e.id: trial.suggest_categorical(e.id, [False, True]) for e in self.edits}
@@ -125,9 +161,9 @@ class _Space:
             params["order"] = trial.suggest_categorical("order", ORDERS)
         if self.forms_count > 1:
             params["form"] = trial.suggest_categorical("form", list(range(self.forms_count)))
-        candidate, reports, value = self.candidate(params), self.objective.task.reports, 0.0
+        value = 0.0
         for step, share in enumerate(self.rungs):
-            value = self.objective.score(candidate, reports[: max(1, round(share * len(reports)))]).value
+            value = self.measure(params, step)
             if share < 1.0:
                 trial.report(value, step)
                 if trial.should_prune():

@@ -103,7 +103,7 @@ BROKEN = {
     "no objects": ("a.jsonl", b"\n\n", "the file is empty"),
     "jsonl in latin-1": ("a.jsonl", '{"a": "\xe9"}'.encode("latin-1"), "0xe9, which is not UTF-8"),
     "no parquet": ("a.parquet", b"a,b\n1,2\n", "expected a Parquet table"),
-    "suffix": ("a.xlsx", b"PK", "found the suffix '.xlsx', expected .csv, .jsonl"),
+    "suffix": ("a.xls", b"PK", "found the suffix '.xls', expected .csv, .json, .jsonl"),
     "no suffix": ("reports", b"a,b\n1,2\n", "found no suffix, expected .csv"),
     "no open-i table": ("a.xml", b"<html/>", "a.xml: found <html> where <eCitation> should stand"),
     "cut xml": ("a.xml", b"<eCitation>", "a.xml: no element found"),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -149,7 +153,7 @@ def test_search_keeps_the_start_or_finds_better_within_trials_times_reports(
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("budget", [2 * REPORTS + 10, 3 * REPORTS + 15])
+@pytest.mark.parametrize("budget", [3 * REPORTS + 15, 4 * REPORTS + 17])
 def test_budget_is_never_exceeded_and_the_best_is_kept(
     name: str, budget: int, dataset: Dataset, add_writer: Callable[[Answers], str]
 ) -> None:
@@ -273,22 +277,41 @@ def test_reports_become_exemplars_with_their_source(dataset: Dataset) -> None:
     assert {e.provenance.origin for e in best.candidate.edits} == {"model"}
 
 
-def test_dspy_sends_the_very_prompts_of_the_candidates(dataset: Dataset) -> None:
+@pytest.mark.parametrize("name", ALL)
+def test_dspy_sends_the_very_prompts_of_the_candidates(
+    name: str, dataset: Dataset, add_writer: Callable[[Answers], str]
+) -> None:
     """What DSPy tried and what the kept candidate sends are the same bytes."""
-    labeller = Counting()
+    prompts: list[tuple[Message, ...]] = []
 
     def answer(messages: Sequence[Message]) -> str:
-        labeller.prompts.append(tuple(messages))
-        return learns_by_exemplar(messages)
+        prompts.append(tuple(messages))
+        return LexicalReader().answer(messages) if name in WRITING else learns_by_exemplar(messages)
 
-    recipe = read_recipe("bootstrap-random-search")
+    recipe = read_recipe(name).changed(writer=add_writer(Writing(better_text())))
     objective, pool = start(task_of(dataset, scripted.open_model(answers=answer)), recipe)
-    best = run("bootstrap-random-search", objective, pool, trials=8)
+    best = run(name, objective, pool, trials=8)
     prompt = freeze_prompt(best.candidate.program)
     certain = [r for r in objective.task.reports if objective.task.reference[r.report_id] != -1]
     others = [r for r in certain if r.report_id not in best.candidate.exemplar_sources]
-    times = [labeller.prompts.count(prompt.messages(r.text)) for r in others]
-    assert min(times) >= 2  # once by DSPy, once for the score
+    assert best.value > pool.current.value
+    assert min(prompts.count(prompt.messages(r.text)) for r in others) >= 2  # once by DSPy, once for the score
+
+
+def test_report_with_a_twin_is_no_exemplar(dataset: Dataset) -> None:
+    """A text that two reports share is never shown: the other of them would be read beside its own answer."""
+    labeller = Counting()
+    task = task_of(dataset, scripted.open_model(answers=labeller))
+    twins = tuple(
+        r.model_copy(update={"report_id": f"{r.report_id}-twin", "text": r.text + " "}) for r in task.reports[3:]
+    )
+    reference = task.reference | {f"{i}-twin": v for i, v in task.reference.items()}
+    task = Task(task.finding, task.name, (*task.reports, *twins), reference, task.model)
+    objective, pool = start(task, read_recipe("bootstrap-random-search"))
+    run("bootstrap-random-search", objective, pool)
+    passages = {unwrap_report(text) for p in labeller.prompts for role, text in p[:-1] if role == "user"}
+    assert passages
+    assert passages <= {squeeze(r.text) for r in task.reports[:3]}
 
 
 def test_exemplar_of_the_start_is_hidden_from_its_report_too(
@@ -310,16 +333,78 @@ def test_exemplar_of_the_start_is_hidden_from_its_report_too(
     assert edit in best.candidate.edits
 
 
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[str]]]:
+    """An endpoint on this machine that reads as the embedded model does: its address, and the reports it was sent."""
+    reader, asked = LexicalReader(), list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            messages = [(m["role"], m["content"]) for m in body["messages"]]
+            asked.append(messages[-1][1])
+            said = {"role": "assistant", "content": reader.answer(messages)}
+            usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+            choice = {"index": 0, "finish_reason": "stop", "message": said}
+            answer = {
+                "id": "1",
+                "object": "chat.completion",
+                "model": body["model"],
+                "choices": [choice],
+                "usage": usage,
+            }
+            data = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing is printed."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_address[1]}/v1", asked
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def test_endpoint_is_asked_side_by_side_and_every_call_is_counted(
+    dataset: Dataset, server: tuple[str, list[str]]
+) -> None:
+    """Over the wire, in threads, the server sees as many calls as the objective counts, within the budget."""
+    address, asked = server
+    endpoint = open_model("hosted_vllm/lexical", api_base=address, concurrency=4)
+    uncached = replace(endpoint, make_lm=lambda: endpoint.make_lm().copy(cache=False))
+    recipe = read_recipe("bootstrap-random-search").changed(budget=5 * REPORTS)
+    objective, pool = start(task_of(dataset, uncached), recipe)
+    best = run("bootstrap-random-search", objective, pool)
+    assert best.value >= pool.current.value
+    assert len(asked) == objective.calls
+    assert 3 * REPORTS < objective.calls <= 5 * REPORTS
+    assert objective.tokens == 10 * objective.calls
+
+
 def test_nothing_is_printed_logged_or_configured(
     dataset: Dataset, capfd: pytest.CaptureFixture[str], add_writer: Callable[[Answers], str]
 ) -> None:
     """No progress bar, no log line with report text, no global DSPy setting is left by any of the searches."""
+    lines: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = lines.append  # type: ignore[method-assign]
     recipe = read_recipe("mipro").changed(writer=add_writer(Writing(better_text())))
     task = task_of(dataset, scripted.open_model(answers=lambda messages: "perhaps"))
-    for name in ALL:
-        objective, pool = start(task, recipe)
-        run(name, objective, pool)
+    logging.getLogger("dspy").addHandler(handler)
+    try:
+        for name in ALL:
+            objective, pool = start(task, recipe)
+            run(name, objective, pool)
+    finally:
+        logging.getLogger("dspy").removeHandler(handler)
     assert capfd.readouterr() == ("", "")
+    assert lines == []
+    assert logging.getLogger("dspy").level <= logging.WARNING
     assert dspy.settings.lm is None
 
 
