@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ranscore.errors import IncompleteError, InputError
-from ranscore.freezing import FrozenProgram, load_frozen
-from ranscore.labelling.batch import extract
 from ranscore.models import Model, open_model
-from ranscore.readers import read_labels, read_reports, read_table
+from ranscore.readers import read_labels_or_reports
 from ranscore.records import UNANSWERED, LabelTable, Report
 from ranscore.scoring import Policies, ScoreReport, score_labels
+from ranscore.scoring import frame_of as frame_of
 
+# DSPy comes with freezing and labelling: imported only where a program is used, so that scoring tables stays quick.
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ranscore.freezing import FrozenProgram
+
+Progress = Callable[[int], Callable[[int], None]]
 
 
 class RanScore:
@@ -28,6 +33,8 @@ class RanScore:
         self, frozen: FrozenProgram | None = None, *, model: Model | None = None, policies: Policies | None = None
     ) -> None:
         """The release program and its model, unless others are given."""
+        from ranscore.freezing import load_frozen
+
         self.frozen = frozen or load_frozen()
         self.model = model or open_model(self.frozen.model.name)
         self.policies = policies or self.frozen.policies
@@ -35,6 +42,8 @@ class RanScore:
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> RanScore:
         """A scorer with the frozen program of a file; raises InputError or DigestError."""
+        from ranscore.freezing import load_frozen
+
         return cls(load_frozen(Path(path)), **options)
 
     def __call__(
@@ -52,6 +61,8 @@ class RanScore:
         `ids` name the pairs (default: their number). Raises InputError for lists of different lengths or repeated ids
         and IncompleteError where a model left cells unanswered under the policy `refuse`.
         """
+        from ranscore.labelling.batch import extract
+
         names = _names(refs, hyps, ids)
         sides = [[Report(report_id=i, text=t) for i, t in zip(names, texts, strict=True)] for texts in (refs, hyps)]
         reference, generated = (extract(self.frozen, side, self.model).table for side in sides)
@@ -63,6 +74,10 @@ def _names(refs: Sequence[str], hyps: Sequence[str], ids: Sequence[str] | None) 
     for name, value in (("refs", refs), ("hyps", hyps), ("ids", ids)):
         if isinstance(value, str):
             raise InputError(f"{name}: found one text, expected a list of texts.")
+    for name, texts in (("refs", refs), ("hyps", hyps)):
+        wrong = next(((i, t) for i, t in enumerate(texts) if not isinstance(t, str)), None)
+        if wrong:
+            raise InputError(f"{name}: item {wrong[0]} is {wrong[1]!r:.40}, expected a text.")
     if len(refs) != len(hyps) or (ids is not None and len(ids) != len(refs)):
         found = f"{len(refs)} refs, {len(hyps)} hyps" + (f", {len(ids)} ids" if ids is not None else "")
         raise InputError(f"found {found}; expected lists of the same length, pair by pair.")
@@ -70,6 +85,15 @@ def _names(refs: Sequence[str], hyps: Sequence[str], ids: Sequence[str] | None) 
     if len(set(names)) != len(names):
         raise InputError("ids: some are repeated; expected one id a pair.")
     return names
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The labels of reference and generated reports, with the digest of the program that gave any of them."""
+
+    reference: LabelTable
+    generated: LabelTable
+    digest: str | None = None
 
 
 def score_files(
@@ -80,31 +104,46 @@ def score_files(
     *,
     bootstrap: int = 1000,
     seed: int = 0,
-    progress: Callable[[int], Callable[[int], None]] | None = None,
+    progress: Progress | None = None,
 ) -> ScoreReport:
-    """The score of two files, each of reports or of their labels, joined by report id.
+    """The score of two files, each of reports or of their labels, joined by report id (see `read_sides`)."""
+    sides = read_sides(reference, generated, scorer, policies, progress=progress)
+    return score_sides(sides, policies, bootstrap=bootstrap, seed=seed)
 
-    `scorer` is asked for only where a file holds reports; `progress(total)` gives what is told of
-    finished cells. Raises InputError, before any report is labelled, when the ids differ.
+
+def read_sides(
+    reference: Path,
+    generated: Path,
+    scorer: Callable[[], RanScore],
+    policies: Policies,
+    *,
+    progress: Progress | None = None,
+) -> Sides:
+    """The labels of two files, each of reports or of their labels.
+
+    `scorer` is asked for only where a file holds reports; `progress(total)` gives what is told of finished cells.
+    Raises InputError, before any report is labelled, when the ids differ.
     """
-    sides = [_read_side(path) for path in (reference, generated)]
+    sides = [read_labels_or_reports(path, clip=policies.uncertain == "absent") for path in (reference, generated)]
     _check_ids(reference, generated, sides)
-    digest, tables = None, []
-    made = scorer() if any(not isinstance(side, LabelTable) for side in sides) else None
-    for side in sides:
-        if made is None or isinstance(side, LabelTable):
-            tables.append(side)
-            continue
-        digest = made.frozen.sha256
-        advance = progress(len(side) * len(made.frozen.findings)) if progress else None
-        tables.append(extract(made.frozen, side, made.model, workers=2, progress=advance).table)
-    return _score_tables(tables[0], tables[1], policies, bootstrap, seed, digest)
+    ours, theirs = sides
+    if isinstance(ours, LabelTable) and isinstance(theirs, LabelTable):
+        return Sides(ours, theirs)
+    made = scorer()
+    ours, theirs = (side if isinstance(side, LabelTable) else _label(side, made, progress) for side in sides)
+    return Sides(ours, theirs, made.frozen.sha256)
 
 
-def _read_side(path: Path) -> LabelTable | tuple[Report, ...]:
-    """The label table of a file that holds one, else its reports."""
-    columns = {str(c).casefold() for c in read_table(path).columns}
-    return read_reports(path) if columns & {"report", "findings", "impression"} else read_labels(path)
+def _label(reports: Sequence[Report], made: RanScore, progress: Progress | None) -> LabelTable:
+    from ranscore.labelling.batch import extract
+
+    advance = progress(len(reports) * len(made.frozen.findings)) if progress else None
+    return extract(made.frozen, reports, made.model, workers=2, progress=advance).table
+
+
+def score_sides(sides: Sides, policies: Policies, *, bootstrap: int = 1000, seed: int = 0) -> ScoreReport:
+    """The score of two sides; raises IncompleteError for unanswered cells as the policies say."""
+    return _score_tables(sides.reference, sides.generated, policies, bootstrap, seed, sides.digest)
 
 
 def _check_ids(reference: Path, generated: Path, sides: Sequence[LabelTable | tuple[Report, ...]]) -> None:
@@ -122,21 +161,10 @@ def _score_tables(
     reference: LabelTable, generated: LabelTable, policies: Policies, bootstrap: int, seed: int, digest: str | None
 ) -> ScoreReport:
     holes = sum(v == UNANSWERED for row in reference.values for v in row)
-    if holes:
+    if holes and policies.unanswered != "absent":
         raise IncompleteError(
             f"{holes} labels of the reference reports stayed unanswered, so there is nothing to compare with; "
             "label them again, or score against a table of reference labels."
         )
     frames = frame_of(reference), frame_of(generated)
     return score_labels(*frames, policies, bootstrap=bootstrap, seed=seed, program_digest=digest)
-
-
-def frame_of(table: LabelTable) -> pd.DataFrame:
-    """A label table as a data frame with `report_id` and one column a finding; unanswered cells hold that word."""
-    import pandas as pd
-
-    data: dict[str, Any] = {"report_id": list(table.report_ids)}
-    for at, finding in enumerate(table.findings):
-        column = [row[at] for row in table.values]
-        data[finding] = ["unanswered" if v == UNANSWERED else v for v in column] if UNANSWERED in column else column
-    return pd.DataFrame(data)

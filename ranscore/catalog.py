@@ -342,7 +342,7 @@ def _member_rules(member: FindingFile) -> Iterator[tuple[Provenance, RuleText]]:
 
 
 def _hides(finding: str, rule: RuleText) -> bool:
-    """True for an included finding's denial, or its look-alike that speaks of what the including finding itself counts."""
+    """True for an included finding's denial, or its look-alike that names what the including finding itself counts."""
     if rule.means != "does_not_count":
         return rule.means == "denies"
     texts = [normalize(re.sub(r"[()?*/&]|\.\.\.", " ", phrase)) for phrase in rule.phrases]

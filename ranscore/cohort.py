@@ -202,9 +202,14 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
         reports=tuple(reports),
         reference=LabelTable(report_ids=ids, findings=reference.findings, values=tuple(rows[i] for i in ids)),
         notes=notes,
-        digest=digest_of(sorted((r.report_id, r.text) for r in reports)),
+        digest=digest_reports(reports),
         reference_digest=digest_of({"findings": reference.findings, "values": rows}),
     )
+
+
+def digest_reports(reports: Sequence[Report]) -> str:
+    """The digest of ids and texts, whatever the order of the reports."""
+    return digest_of(sorted((r.report_id, r.text) for r in reports))
 
 
 def read_card(name_or_path: str | Path) -> tuple[Card, Path]:

@@ -160,8 +160,11 @@ def _versions() -> dict[str, str]:
 
 def save_frozen(frozen: FrozenProgram, path: Path) -> None:
     """Writes the file whole or not at all; raises InputError where the folder cannot be written."""
-    text = json.dumps(frozen.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, text.encode("utf-8"))
+    write_whole(path, _as_text(frozen).encode("utf-8"))
+
+
+def _as_text(frozen: FrozenProgram) -> str:
+    return json.dumps(frozen.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -191,7 +194,8 @@ def load_frozen(path: Path | None = None) -> FrozenProgram:
     """
     path = path or release_path()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
     except OSError as fault:
         raise InputError(f"{path}: {fault.strerror}; expected a frozen program made by `ranscore compile`.") from None
     except ValueError as fault:
@@ -206,6 +210,11 @@ def load_frozen(path: Path | None = None) -> FrozenProgram:
     if frozen.content_digest() != frozen.sha256:
         raise DigestError(
             f"{path}: its content has digest {frozen.content_digest()[:19]}…, expected {frozen.sha256[:19] or 'one'}…: "
+            "the file was edited after it was frozen; compile again instead of editing it."
+        )
+    if "".join(text.split()) != "".join(_as_text(frozen).split()):  # such as 1e0 for 1.0, which has the same digest
+        raise DigestError(
+            f"{path}: it is not written as `ranscore compile` writes it: "
             "the file was edited after it was frozen; compile again instead of editing it."
         )
     return frozen

@@ -22,6 +22,7 @@ from ranscore.errors import InputError
 WORD_GAP, CHARACTER_GAP = 6, 8
 WORD_SPAN, CHARACTER_SPAN = 10, 16
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_SPACED = re.compile(rf"{_CJK.pattern} +{_CJK.pattern}")
 _TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
 _EDGE = r"(?<![a-z0-9])"
 _NEXT_WORD = r"[ /'\"():]{1,3}"
@@ -54,15 +55,19 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A compiled phrase. `literals` holds words of which one must stand in any text that it matches."""
+    """A compiled phrase. `literals` holds words of which one must stand in any text that it matches.
+
+    Chinese characters may have spaces in between: then a text need not hold a literal in one piece.
+    """
 
     text: str
     pattern: re.Pattern[str]
     literals: tuple[str, ...]
+    chinese: bool = False
 
     def find(self, text: str) -> list[Match]:
         """All matches in a normalized text, from left to right."""
-        if self.literals and not any(literal in text for literal in self.literals):
+        if self.literals and not any(x in text for x in self.literals) and not (self.chinese and _is_spaced(text)):
             return []
         return [
             Match(m.start(), m.end(), tuple(s for s in m.regs[1:] if s[0] >= 0)) for m in self.pattern.finditer(text)
@@ -74,8 +79,13 @@ def compile_phrase(text: str) -> Phrase:
     """The compiled phrase; raises InputError naming the phrase and the fault."""
     sides = _parse(text)
     orders = [sides[0]] if len(sides) == 1 else [_span(*sides), _span(*reversed(sides))]
-    pattern = "|".join(side.regex for side in orders)
-    return Phrase(text, re.compile(pattern), min((s.literals for s in sides), key=_weakness))
+    pattern = re.compile("|".join(side.regex for side in orders))
+    return Phrase(text, pattern, min((s.literals for s in sides), key=_weakness), bool(_CJK.search(text)))
+
+
+@lru_cache(maxsize=4096)
+def _is_spaced(text: str) -> bool:
+    return bool(_SPACED.search(text))
 
 
 def check_phrase(text: str) -> None:
@@ -183,16 +193,20 @@ def _either(options: list[_Part], optional: bool) -> _Part:
 
 
 def _join(parts: list[_Part], gaps: list[bool]) -> str:
-    """The parts in a row; a part that may be left out takes the space before it along, a leading one that after it."""
-    regex, anchored = "", False
+    """The parts in a row.
+
+    A part that may be left out takes the space before it along; a leading one, or one after a gap, that after it.
+    """
+    regex, joined = "", True  # joined: what goes before the next part is there already
     for i, part in enumerate(parts):
-        before = _between(parts[i - 1], part, gaps[i]) if i else ""
-        if anchored:
-            regex += f"(?:{before}{part.regex})?" if part.optional else before + part.regex
-        elif part.optional:
-            regex += f"(?:{part.regex}{_between(part, parts[i + 1], gaps[i + 1])})?"
-        else:
-            regex, anchored = regex + part.regex, True
+        if not joined:
+            before = _between(parts[i - 1], part, gaps[i])
+            if part.optional and not (gaps[i] and any(not p.optional for p in parts[i + 1 :])):
+                regex += f"(?:{before}{part.regex})?"
+                continue
+            regex += before
+        joined = part.optional
+        regex += f"(?:{part.regex}{_between(part, parts[i + 1], gaps[i + 1])})?" if joined else part.regex
     return regex
 
 
@@ -207,12 +221,7 @@ def _word(word: str) -> _Part:
         return _Part(re.escape(sign), (sign,), True)
     optional = word.endswith("?")
     word = word.rstrip("?") if optional else word
-    if not word or not re.search(r"\w", word) or "*" in word.rstrip("*"):
-        raise ValueError(f"{word!r} is not a word")
-    chinese = bool(_CJK.search(word))
-    if '"' in normalize(word):
-        raise ValueError("a quotation mark cannot stand in a phrase")
-    stem = normalize(word.rstrip("*")).strip()
+    chinese, stem = bool(_CJK.search(word)), _stem(word)
     literal = stem[:-1] if len(stem) > 3 and stem.endswith("y") else stem
     if chinese:
         regex = " *".join(re.escape(c) for c in stem if c != " ")
@@ -227,11 +236,24 @@ def _word(word: str) -> _Part:
     return _Part(f"{'' if chinese else _EDGE}(?:{regex})", (literal,), chinese, optional)
 
 
+def _stem(word: str) -> str:
+    """A word in normal form, without its sign for any ending."""
+    stem = normalize(word.rstrip("*")).strip()
+    if '"' in stem:
+        raise ValueError("a quotation mark cannot stand in a phrase")
+    if not re.search(r"\w", stem) or re.search(r"[\n*]", stem):
+        raise ValueError(f"{word!r} is not a word")
+    return stem
+
+
 _WRITTEN, _READ = "‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   "
 _SIGNS = {ord(a): b for a, b in zip(_WRITTEN, _READ, strict=True)}
-_SIGNS |= {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
+_SIGNS |= {code: chr(code - 0xFEE0).lower() for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
 _ABBREVIATION = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|approx|no|st|fig|e\.g|i\.e|cf|ca|resp|lt|rt)|\b[a-z])$")
 _ENDS = re.compile(r"[.!;?。；！]")
+_FULL_LINE = 50
+_CAPITALS = re.compile(r" *[A-Z][A-Z /&]{2,40} *(?:\n|$)")
+_GOES_ON = re.compile(r"(?:,|\b(?:an?|and|as|at|by|for|from|in|is|are|no|nor|of|on|or|than|that|the|to|with|without))$")
 _ITEM = re.compile(r"\s*(?:\d{1,2}[.)、)](?!\d)|[-*•·]\s|\(?[a-z]\)\s)")
 
 
@@ -272,11 +294,21 @@ def _ends_sentence(text: str, at: int) -> bool:
 
 
 def _breaks_line(text: str, written: str, at: int) -> bool:
-    """A line break ends a sentence after a stop, before an item or a heading, at an empty line; else it is a wrap."""
+    """A line break ends a sentence after a stop, before an item, a heading or an empty line; else it is a wrap."""
     rest = text[at + 1 : at + 60]
     before = text[:at].rstrip(" ")
     if not before or before[-1] in ".!;?:。；！？\n" or not rest.strip(" ") or rest.lstrip(" ").startswith("\n"):
         return True
     if _ITEM.match(written, at + 1) or re.match(r"\s*[a-z][a-z /&]{2,30}:", rest):
         return True
-    return bool(_CJK.search(before[-1]))
+    return bool(_CJK.search(before[-1])) or _starts_anew(before, written, at)
+
+
+def _starts_anew(before: str, written: str, at: int) -> bool:
+    """True between a short line and one with a capital letter, and before a line that is a heading in capitals."""
+    line = before[before.rfind("\n") + 1 :]
+    if _GOES_ON.search(line):
+        return False
+    if _CAPITALS.match(written, at + 1):
+        return bool(re.search(r"[a-z]", written[at - len(line) : at]))
+    return len(line) < _FULL_LINE and bool(re.match(r" *[A-Z][a-z]", written[at + 1 : at + 9]))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import field_validator
 
+from ranscore import records
 from ranscore.catalog import finding_ids, finding_name
 from ranscore.errors import IncompleteError, InputError
 from ranscore.metrics import accuracy, f1, kappa, precision, recall
@@ -24,38 +23,23 @@ from ranscore.metrics._counts import (
     FloatArray,
     LabelArray,
     count,
-    ratio,
+    mean_of_defined,
     settle,
 )
+from ranscore.metrics._derived import derive_no_finding as derive_no_finding
 from ranscore.metrics._intervals import bootstrap as bootstrap_interval
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.metrics._tables import LabelTable, Side, match_by_report_id, read_labels
+from ranscore.policies import VERSION as VERSION
+from ranscore.policies import Policies as Policies
+from ranscore.policies import signature_line as signature_line
 from ranscore.records import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "0.1"
 NO_FINDING, DEVICES = "no_finding", "support_devices"
 Interval = tuple[float, float]
-
-
-class Policies(Record):
-    """The choices a Ran Score depends on; every one is named in the signature.
-
-    `empty` is what F1 is for a finding with no positive on either side. `no_finding` is derived from the other findings
-    with or without support devices, or taken as given. `unanswered` cells are refused or left out ("allow-partial").
-    """
-
-    uncertain: Literal["exclude"] = "exclude"
-    empty: Empty = "0"
-    no_finding: Literal["derived+devices", "derived-devices", "as-given"] = "derived+devices"
-    unanswered: Literal["refuse", "allow-partial"] = "refuse"
-
-    @field_validator("empty", mode="before")
-    @classmethod
-    def _as_word(cls, value: object) -> object:
-        return str(value) if type(value) is int else value
 
 
 class FindingScore(Record):
@@ -175,6 +159,7 @@ def score_labels(
     ours, theirs = _read(reference, "reference", policies), _read(generated, "generated", policies)
     report_ids, truth, labels = match_by_report_id(ours, theirs, join)
     coverage, best, worst = _completeness(truth, labels, policies)
+    labels = _take_gaps(labels, policies)
     counts = count(truth, labels)
     ran_score = float(_headline(counts, policies.empty))
     if math.isnan(ran_score):
@@ -188,7 +173,7 @@ def score_labels(
         coverage=coverage,
         best_case=best,
         worst_case=worst,
-        macro=_averages(counts, policies.empty, _mean),
+        macro=_averages(counts, policies.empty, mean_of_defined),
         micro=_averages(counts.total(), policies.empty, np.asarray),
         findings=_findings(counts, policies.empty, intervals[1:]),
         per_report=_per_report(report_ids, count(truth.T, labels.T)),
@@ -212,46 +197,44 @@ def score_finding(
     return _finding_score(finding, name, count(reference, labels), empty)
 
 
-def derive_no_finding(others: LabelArray) -> LabelArray:
-    """`No Finding` of each report from its other findings, shape (n, k) to (n,).
+def frame_of(table: records.LabelTable) -> pd.DataFrame:
+    """A label table as a data frame with `report_id` and one column a finding; unanswered cells hold that word."""
+    import pandas as pd
 
-    Absent when any is present; otherwise unanswered or uncertain when any is; present when all are absent.
-    Source: the annotation guideline, row No Finding.
-    """
-    lowest = others.min(axis=1)
-    derived: LabelArray = np.where((others == PRESENT).any(axis=1), ABSENT, np.where(lowest == ABSENT, PRESENT, lowest))
-    return derived.astype(np.int8)
-
-
-def signature_line(policies: Policies, program_digest: str | None = None) -> str:
-    """The policies, the program (eight digits of its SHA-256) and the version in the line that goes with a score."""
-    program = "none"
-    if program_digest is not None:
-        digits = program_digest.removeprefix("sha256:")
-        if not re.fullmatch(r"[0-9a-f]{8,64}", digits):
-            raise InputError(f"program digest: found {program_digest!r}; expected 'sha256:' and hexadecimal digits.")
-        program = f"sha256:{digits[:8]}"
-    parts = {
-        "findings": len(finding_ids()),
-        "uncertain": policies.uncertain,
-        "empty": policies.empty,
-        "no_finding": policies.no_finding,
-        "unanswered": policies.unanswered,
-        "program": program,
-    }
-    return "|".join(["ranscore", *(f"{key}:{value}" for key, value in parts.items()), f"v{VERSION}"])
+    data: dict[str, Any] = {"report_id": list(table.report_ids)}
+    for at, finding in enumerate(table.findings):
+        column = [row[at] for row in table.values]
+        data[finding] = ["unanswered" if v == UNANSWERED else v for v in column] if UNANSWERED in column else column
+    return pd.DataFrame(data)
 
 
 def _read(frame: pd.DataFrame, side: Side, policies: Policies) -> LabelTable:
-    findings = finding_ids()
+    asked = [f for f in finding_ids() if f != NO_FINDING or policies.no_finding == "as-given"]
+    blanks = policies.unanswered == "absent"
+    table = read_labels(frame, side, asked, clip=policies.uncertain == "absent", blanks=blanks)
+    values = (
+        np.where(table.values == UNANSWERED, ABSENT, table.values) if side == "reference" and blanks else table.values
+    )
+    return LabelTable(table.report_ids, _with_no_finding(values.astype(np.int8), policies))
+
+
+def _with_no_finding(values: LabelArray, policies: Policies) -> LabelArray:
+    """All findings' labels, from those of the asked ones where No Finding is derived."""
     if policies.no_finding == "as-given":
-        return read_labels(frame, side, findings)
-    others = [finding for finding in findings if finding != NO_FINDING]
-    table = read_labels(frame, side, others)
+        return values
     without = DEVICES if policies.no_finding == "derived-devices" else ""
+    others = [finding for finding in finding_ids() if finding != NO_FINDING]
     decisive = [place for place, finding in enumerate(others) if finding != without]
-    derived = derive_no_finding(table.values[:, decisive])
-    return LabelTable(table.report_ids, np.insert(table.values, findings.index(NO_FINDING), derived, axis=1))
+    return np.insert(values, finding_ids().index(NO_FINDING), derive_no_finding(values[:, decisive]), axis=1)
+
+
+def _take_gaps(labels: LabelArray, policies: Policies) -> LabelArray:
+    """The labels with unanswered cells as absent, where the policy takes them so."""
+    if policies.unanswered != "absent":
+        return labels
+    filled = np.where(labels == UNANSWERED, ABSENT, labels).astype(np.int8)
+    given = policies.no_finding == "as-given"
+    return _with_no_finding(filled if given else np.delete(filled, finding_ids().index(NO_FINDING), axis=1), policies)
 
 
 def _completeness(truth: LabelArray, labels: LabelArray, policies: Policies) -> tuple[float, float, float]:
@@ -273,12 +256,7 @@ def _completeness(truth: LabelArray, labels: LabelArray, policies: Policies) -> 
 
 
 def _headline(counts: Counts, empty: Empty) -> FloatArray:
-    return _mean(settle(f1.compute(counts), counts, empty))
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """The mean over the last axis of what is defined."""
-    return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
+    return mean_of_defined(settle(f1.compute(counts), counts, empty))
 
 
 def _bootstrap(truth: LabelArray, labels: LabelArray, empty: Empty, resamples: int, seed: int) -> list[Interval | None]:
@@ -288,7 +266,7 @@ def _bootstrap(truth: LabelArray, labels: LabelArray, empty: Empty, resamples: i
 
     def sample(counts: Counts) -> FloatArray:
         scores = settle(f1.compute(counts), counts, empty)
-        return np.concatenate([_mean(scores)[:, np.newaxis], scores, kappa.compute(counts)], axis=1)
+        return np.concatenate([mean_of_defined(scores)[:, np.newaxis], scores, kappa.compute(counts)], axis=1)
 
     low, high = bootstrap_interval(truth, labels, sample, resamples=resamples, seed=seed)
     return [_interval(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]

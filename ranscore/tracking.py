@@ -151,13 +151,14 @@ class Tracker:
         self,
         *,
         name: str,
+        kind: str = "summary",
         metrics: Metrics = _NOTHING,
         tags: Tags = _NOTHING,
         texts: Texts = _NOTHING,
         tables: Tables = _NOTHING,
     ) -> str:
         """One finished run over several findings, with metrics such as `kappa/pneumothorax`; its run id."""
-        run_id = self._create(name, "summary", {})
+        run_id = self._create(name, kind, {})
         self.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
         return run_id
 
@@ -178,15 +179,12 @@ class Tracker:
     def kept_programs(self, *, finding: str | None = None, filters: Tags = _NOTHING) -> list[KeptProgram]:
         """Finished optimizations that kept a `program.json` and whose tags equal `filters`, newest first."""
         wanted = dict(filters) | ({"ranscore.finding": finding} if finding is not None else {})
-        found = self._try(
-            self._client.search_runs,
-            [self.experiment_id],
-            filter_string="attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'",
-            order_by=["attributes.start_time DESC"],
-            max_results=50_000,
-        )
-        matching = [run for run in found if wanted.items() <= run.data.tags.items()]
-        return [_as_kept(run) for run in matching if self._has(run.info.run_id, PROGRAM_FILE)]
+        found = self._search("attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'", wanted)
+        return [_as_kept(run) for run in found if self._has(run.info.run_id, PROGRAM_FILE)]
+
+    def count_runs(self, kind: str, tags: Tags = _NOTHING) -> int:
+        """How many runs of a kind have these tags, deleted ones included."""
+        return len(self._search(f"tags.`ranscore.kind` = '{kind}'", tags, run_view_type=3))  # 3: ViewType.ALL
 
     def read_text(self, run_id: str, name: str) -> str:
         """The text of one artifact; raises InputError where the run has none of that name."""
@@ -235,6 +233,11 @@ class Tracker:
 
     def _last_step(self, run_id: str, metric: str) -> int:
         return max((p.step for p in self._try(self._client.get_metric_history, run_id, metric)), default=0)
+
+    def _search(self, where: str, wanted: Tags, **options: Any) -> list[Any]:
+        asked = {"filter_string": where, "order_by": ["attributes.start_time DESC"], "max_results": 50_000, **options}
+        found = self._try(self._client.search_runs, [self.experiment_id], **asked)
+        return [run for run in found if wanted.items() <= run.data.tags.items()]
 
     def _has(self, run_id: str, name: str) -> bool:
         found = self._try(self._client.list_artifacts, run_id, name.rpartition("/")[0] or None)

@@ -112,12 +112,13 @@ def test_public_python_names_are_documented(name: str) -> None:
     "name",
     [
         *catalog.data_files("datasets", "*/card.yaml"),
+        *catalog.data_files("optimizers", "*.yaml"),
         *registry.names("readers"),
         *(name for name in registry.names("models") if name != "endpoint"),
     ],
 )
-def test_documents_name_every_dataset_reader_and_model(name: str) -> None:
-    """What can be given to --dataset, --reader or --model stands in the README or a guide."""
+def test_documents_name_every_dataset_recipe_reader_and_model(name: str) -> None:
+    """What can be given to --dataset, --recipe, --reader or --model stands in the README or a guide."""
     assert f"`{name}`" in README + "".join(GUIDES.values())
 
 

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from ranscore.models import Model
+    from ranscore.policies import Policies
 
 ModelName = Annotated[
     str,
@@ -41,3 +42,38 @@ def model_of(name: str, api_base: str | None) -> Model:
             )
         return open_model(name)
     return open_model(name, api_base=api_base)
+
+
+def policies_of(
+    policy: str,
+    *,
+    uncertain: str | None = None,
+    empty: str | None = None,
+    no_finding: str | None = None,
+    allow_partial: bool = False,
+    otherwise: str = "derived+devices",
+) -> Policies:
+    """The policies that the options name; a preset other than ranscore takes none of the single choices beside it.
+
+    `otherwise` is what No Finding is without an option.
+    """
+    from pydantic import ValidationError
+
+    from ranscore.catalog import validation_faults
+    from ranscore.errors import InputError, UnknownNameError, list_faults
+    from ranscore.policies import PRESETS, Policies
+
+    chosen = {"uncertain": uncertain, "empty": empty, "no_finding": no_finding}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    given |= {"unanswered": "allow-partial"} if allow_partial else {}
+    if policy not in PRESETS:
+        raise UnknownNameError("policy", policy, PRESETS)
+    if policy != "ranscore":
+        if given:
+            names = ", ".join("--allow-partial" if n == "unanswered" else f"--{n.replace('_', '-')}" for n in given)
+            raise InputError(f"--policy {policy} fixes every choice, so {names} cannot stand beside it; take one out.")
+        return PRESETS[policy]
+    try:
+        return Policies.model_validate({"no_finding": otherwise} | given)
+    except ValidationError as fault:
+        raise list_faults("policies", validation_faults(fault)) from None

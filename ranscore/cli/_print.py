@@ -82,6 +82,8 @@ def print_score(report: ScoreReport) -> None:
 
 
 def _remarks(report: ScoreReport) -> list[str]:
+    from ranscore.metrics._verdicts import MINIMUM_POSITIVES
+
     supported = [f.f1 or 0.0 for f in report.findings if f.positives]
     lines = [f"{len(supported)} of {len(report.findings)} findings have a positive in the reference"]
     if report.policies.empty == "0" and 0 < len(supported) < len(report.findings):
@@ -89,6 +91,9 @@ def _remarks(report: ScoreReport) -> list[str]:
             "a finding with no positive on either side counts 0 (--empty); "
             f"the mean F1 of the {len(supported)} with a positive is {sum(supported) / len(supported):.3f}"
         )
+    few = [f"{f.name} ({f.positives})" for f in report.findings if 0 < f.positives < MINIMUM_POSITIVES]
+    if few:
+        lines.append(f"F1 rests on fewer than {MINIMUM_POSITIVES} positives for {', '.join(few)}")
     if report.coverage < 1:
         lines.append(
             f"coverage {report.coverage:.2%}; Ran Score between {report.worst_case:.3f} and {report.best_case:.3f} "

@@ -21,6 +21,9 @@ def command(
     golden: Annotated[
         bool, typer.Option(help="Let the model answer the golden reports, for `ranscore verify`.")
     ] = True,
+    split: Annotated[
+        Path | None, typer.Option("--split", help="The programs tuned on the development part of this split.")
+    ] = None,
     mlruns: Runs = None,
 ) -> None:
     """Freeze the best program of every finding into one readable JSON file for scoring."""
@@ -29,9 +32,11 @@ def command(
     from ranscore.cohort import open_dataset
     from ranscore.freezing import freeze, save_frozen
     from ranscore.search._tracked import gather_programs, score_programs
+    from ranscore.splitting import development_part, load_split
     from ranscore.tracking import Tracker
 
     chosen, cohort = model_of(model, api_base), open_dataset(dataset, data)
+    cohort = development_part(cohort, load_split(split)) if split else cohort
     tracker = Tracker.open(mlruns, must_exist=True)
     findings, crossed, missing = gather_programs(tracker, cohort, chosen)
     scores = score_programs(cohort, findings, crossed)

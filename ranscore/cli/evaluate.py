@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ProgramFile
+from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ProgramFile, Runs
+
+if TYPE_CHECKING:
+    from ranscore.cohort import Dataset
+    from ranscore.freezing import FrozenProgram
+    from ranscore.models import Model
+    from ranscore.records import LabelTable
+    from ranscore.scoring import Policies, ScoreReport
+
+PARTS = ("development", "heldout")
 
 
 def command(
@@ -27,36 +36,96 @@ def command(
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Score although some cells are unanswered.")
     ] = False,
+    split: Annotated[
+        Path | None, typer.Option("--split", help="Score one part of the dataset, as `ranscore split` wrote it.")
+    ] = None,
+    part: Annotated[str | None, typer.Option("--part", help="That part: development or heldout.")] = None,
+    mlruns: Runs = None,
     labels: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the labels to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a program against a dataset's reference: every finding, and how many reach an accuracy of 0.95."""
-    from ranscore.api import frame_of
     from ranscore.cli._print import print_evaluation
-    from ranscore.cli.extract import choose_model, progress_bar
+    from ranscore.cli.extract import choose_model
     from ranscore.cohort import open_dataset
-    from ranscore.errors import InputError
+    from ranscore.errors import InputError, UnknownNameError
     from ranscore.freezing import freeze_seed, load_frozen
     from ranscore.labelling._tables import check_output, write_labels
-    from ranscore.labelling.batch import extract
-    from ranscore.scoring import Policies, score_labels
+    from ranscore.scoring import Policies
 
     if seed_program and program:
         raise InputError("--seed-program and --program are both given; expected one of them.")
+    if (split is None) != (part is None):
+        raise InputError("--split FILE and --part development|heldout go together; expected both or neither.")
+    if part and part not in PARTS:
+        raise UnknownNameError("part", part, PARTS)
     if labels:
         check_output(labels)
     frozen = freeze_seed() if seed_program else load_frozen(program)
-    cohort = open_dataset(dataset, data)
-    with progress_bar() as progress:
-        advance = progress(len(cohort.reports) * len(frozen.findings))
-        result = extract(frozen, cohort.reports, choose_model(frozen, model, api_base), workers=2, progress=advance)
+    cohort, answering = open_dataset(dataset, data), choose_model(frozen, model, api_base)
     policies = Policies(unanswered="allow-partial" if allow_partial else "refuse", no_finding="as-given")
-    report = score_labels(
-        frame_of(cohort.reference), frame_of(result.table), policies, bootstrap=resamples, program_digest=frozen.sha256
-    )
+    if split and part == "heldout":
+        report, table = _score_heldout(frozen, cohort, split, answering, policies, resamples, mlruns)
+    else:
+        report, table = _score(frozen, _development(cohort, split), answering, policies, resamples)
     if labels:
-        write_labels(result.table, labels)
+        write_labels(table, labels)
     if as_json:
         typer.echo(report.to_json(indent=1))
         return
     print_evaluation(report)
+
+
+def _score(
+    frozen: FrozenProgram, cohort: Dataset, model: Model, policies: Policies, resamples: int
+) -> tuple[ScoreReport, LabelTable]:
+    from ranscore.api import frame_of
+    from ranscore.cli.extract import progress_bar
+    from ranscore.labelling.batch import extract
+    from ranscore.scoring import score_labels
+
+    with progress_bar() as progress:
+        advance = progress(len(cohort.reports) * len(frozen.findings))
+        table = extract(frozen, cohort.reports, model, workers=2, progress=advance).table
+    report = score_labels(
+        frame_of(cohort.reference), frame_of(table), policies, bootstrap=resamples, program_digest=frozen.sha256
+    )
+    return report, table
+
+
+def _development(cohort: Dataset, split: Path | None) -> Dataset:
+    from ranscore.splitting import development_part, load_split
+
+    if split is None:
+        return cohort
+    part = development_part(cohort, load_split(split))
+    typer.echo("Development part: a program that was tuned on these reports scores too high here.", err=True)
+    return part
+
+
+def _score_heldout(
+    frozen: FrozenProgram,
+    cohort: Dataset,
+    split: Path,
+    model: Model,
+    policies: Policies,
+    resamples: int,
+    mlruns: Path | None,
+) -> tuple[ScoreReport, LabelTable]:
+    from ranscore.cli.extract import progress_bar
+    from ranscore.heldout import score_heldout
+    from ranscore.splitting import load_split
+    from ranscore.tracking import Tracker
+
+    chosen, tracker = load_split(split), Tracker.open(mlruns)
+    with progress_bar() as progress:
+        found = score_heldout(
+            frozen, chosen, cohort, tracker, model, policies=policies, bootstrap=resamples, progress=progress
+        )
+    others = found.openings_of_dataset - found.openings
+    typer.echo(
+        f"Opening {found.openings} of this held-out part, recorded in {tracker.folder}"
+        + (f"; other held-out parts of {cohort.name} were opened {others} times." if others else "."),
+        err=True,
+    )
+    return found.report, found.labels

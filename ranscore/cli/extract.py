@@ -77,12 +77,13 @@ def choose_model(frozen: FrozenProgram, name: str | None, api_base: str | None) 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int], Callable[[int], None]]]:
-    """A progress bar on standard error: called with a total, it gives the function that advances it."""
+    """A progress bar where standard error is a terminal: called with a total, it gives what advances it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("labelling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
 
         def begin(total: int) -> Callable[[int], None]:
             task = bar.add_task("labelling", total=total)

@@ -23,6 +23,7 @@ def command(
     recipe: Annotated[
         str, typer.Option("--recipe", help="An optimizer's recipe: a name, or a YAML file.")
     ] = "exemplar-tpe",
+    split: Annotated[Path | None, typer.Option("--split", help="Use the development part of this split alone.")] = None,
     notes: Annotated[Path | None, typer.Option("--notes", help="More error notes (CSV, JSONL, Parquet).")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", help="Most rounds.")] = None,
     trials: Annotated[int | None, typer.Option("--trials", help="Candidates a round.")] = None,
@@ -54,7 +55,7 @@ def command(
         rounds=rounds, trials=trials, folds=folds, target_accuracy=target_accuracy, target_kappa=target_kappa,
         budget=calls, seed=seed, writer=writer,
     )  # fmt: skip
-    session = _session(dataset, data, model_of(model, api_base), chosen, notes, log_text, mlruns)
+    session = _session(dataset, data, model_of(model, api_base), chosen, notes, log_text, mlruns, split)
     check_model(session, catalog.asked_ids()[0] if finding == "all" else finding)
     _announce(session, label)
     if finding == "all":
@@ -78,20 +79,24 @@ def _session(
     notes: Path | None,
     log_text: bool,
     mlruns: Path | None,
+    split: Path | None,
 ) -> Session:
     from ranscore.cohort import open_dataset
     from ranscore.errors import list_faults
     from ranscore.feedback.notes import check_notes
     from ranscore.readers import read_notes
     from ranscore.search._tracked import Session
+    from ranscore.splitting import development_part, load_split
 
     opened = open_dataset(dataset, data)
     added = read_notes(notes) if notes else ()
     faults = check_notes(added, {r.report_id: r for r in opened.reports})
     if faults:
         raise list_faults(str(notes), faults)
-    known = {n.note_id: n for n in (*opened.notes, *added)}
-    return Session(opened, model, recipe, tuple(known.values()), mlruns, log_text)  # type: ignore[arg-type]
+    used = development_part(opened, load_split(split)) if split else opened
+    ids = set(used.reference.report_ids)
+    known = {n.note_id: n for n in (*opened.notes, *added) if n.report_id in ids}
+    return Session(used, model, recipe, tuple(known.values()), mlruns, log_text)  # type: ignore[arg-type]
 
 
 def _announce(session: Session, label: str) -> None:

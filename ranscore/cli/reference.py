@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ranscore.cli._options import DataFolder
 
 if TYPE_CHECKING:
-    from ranscore.reference import ReferenceVersion
+    from ranscore.reference import ReferenceVersion, Ties
 
 SHOWN = 10
 
 
 def command(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The reference file (.json).")],
     raters: Annotated[
         list[Path] | None,
         typer.Argument(
             help="Readers' labels: a wide table a reader, or a long one (report_id, rater, finding, value)."
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The reference file (.json).")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="The readers of this dataset instead.")] = None,
     data: DataFolder = None,
     minimum: Annotated[
@@ -42,14 +42,12 @@ def command(
         Path | None, typer.Option("--table", help="Also write the labels (.csv, .parquet, .jsonl).")
     ] = None,
 ) -> None:
-    """Make a versioned reference of readers' labels: a majority for each cell, votes, ties, what is left out and why."""
+    """Make a versioned reference of readers' labels: majority, votes, ties, what is left out and why."""
+    from ranscore.cli._files import check_json, write_once
     from ranscore.errors import InputError
     from ranscore.labelling._tables import check_output, write_labels
 
-    if output is None:
-        raise InputError("-o is missing; expected the reference file to write, such as -o reference.json.")
-    if output.suffix.lower() != ".json":
-        raise InputError(f"{output}: found the suffix {output.suffix!r}, expected .json.")
+    check_json(output)
     if table:
         check_output(table)
     if correct or parent:
@@ -58,7 +56,7 @@ def command(
         version = _corrected(correct, parent)
     else:
         version = _built(raters or [], dataset, data, minimum, ties, adjudicate)
-    _write_once(output, version.encode())
+    write_once(output, version.encode())
     if table:
         write_labels(version.table, table)
     _print(version, output)
@@ -95,25 +93,10 @@ def _built(
         raise UnknownNameError("tie rule", ties, rules, "For a file of decisions: --adjudicate FILE.")
     panel = choose_panel(raters, dataset, data)
     decisions = read_adjudication(adjudicate) if adjudicate else ()
-    rule = "adjudicate" if adjudicate else ties or "exclude"
-    reference = build_reference(
-        panel.tables,
-        panel.minimum if minimum is None else minimum,
-        panel.names,
-        ties=rule,
-        decisions=decisions,  # type: ignore[arg-type]
-    )
+    rule = cast("Ties", "adjudicate" if adjudicate else ties or "exclude")
+    needed = panel.minimum if minimum is None else minimum
+    reference = build_reference(panel.tables, needed, panel.names, ties=rule, decisions=decisions)
     return first_version(reference, panel.names, panel.sources)
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Writes a version unless another content stands there: a version is never edited in place."""
-    from ranscore.errors import InputError
-    from ranscore.freezing import write_whole
-
-    if path.exists() and (path.is_dir() or path.read_bytes() != content):
-        raise InputError(f"{path}: is there already; a version is never written over, so name another file with -o.")
-    write_whole(path, content)
 
 
 def _print(version: ReferenceVersion, path: Path) -> None:
@@ -124,7 +107,9 @@ def _print(version: ReferenceVersion, path: Path) -> None:
     out, labels = console(), version.table
     out.print(
         f"{path}: version {version.version}, {len(version.rows)} reports x {len(version.findings)} findings, "
-        f"{len(version.raters)} readers ({', '.join(version.raters)}), majority of {version.minimum}, ties: {version.ties}"
+        f"{len(version.raters)} readers ({', '.join(version.raters)}), "
+        f"majority of {version.minimum}, ties: {version.ties}",
+        markup=False,
     )
     if version.parent:
         new = [c for c in version.corrections if c.version == version.version]

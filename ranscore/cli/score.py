@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +12,7 @@ from ranscore.cli._options import ApiBase, ProgramFile
 
 if TYPE_CHECKING:
     from ranscore.api import RanScore
-    from ranscore.scoring import Policies
+    from ranscore.freezing import FrozenProgram
 
 
 def command(
@@ -22,12 +23,28 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    policy: Annotated[
+        str, typer.Option("--policy", help="ranscore, or authors: the released scorer's definition.")
+    ] = "ranscore",
+    uncertain: Annotated[
+        str | None, typer.Option("--uncertain", help="Uncertain reference cells: exclude (default) or absent.")
+    ] = None,
     empty: Annotated[
-        str, typer.Option("--empty", help="F1 of a finding with no positive on either side: 0, 1 or skip.")
-    ] = "0",
+        str | None,
+        typer.Option("--empty", help="F1 of a finding with no positive on either side: 0 (default), 1 or skip."),
+    ] = None,
     no_finding: Annotated[
-        str, typer.Option("--no-finding", help="derived+devices, derived-devices or as-given.")
-    ] = "derived+devices",
+        str | None, typer.Option("--no-finding", help="derived+devices (default), derived-devices or as-given.")
+    ] = None,
+    corrected_by: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrected-by", help="The frozen program that gave the labels: also print what its errors allow."
+        ),
+    ] = None,
+    corrected_sides: Annotated[
+        str, typer.Option("--corrected-sides", help="Whose labels are that program's: both, or generated only.")
+    ] = "both",
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Resamples of the interval; 0 leaves it out.")
     ] = 1000,
@@ -39,36 +56,56 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score generated reports against reference reports: Ran Score with its interval, and every finding."""
-    from ranscore.api import RanScore, score_files
+    from ranscore.api import RanScore, read_sides, score_sides
+    from ranscore.cli._options import policies_of
     from ranscore.cli._print import print_score
     from ranscore.cli.extract import choose_model, progress_bar
-    from ranscore.freezing import load_frozen, write_whole
 
-    policies = _policies(empty, no_finding, allow_partial)
+    policies = policies_of(policy, uncertain=uncertain, empty=empty, no_finding=no_finding, allow_partial=allow_partial)
+    known = _extractor(corrected_by, program, corrected_sides) if corrected_by else None
 
     def scorer() -> RanScore:
-        frozen = load_frozen(program)
+        from ranscore.freezing import load_frozen
+
+        frozen = known or load_frozen(program)
         return RanScore(frozen, model=choose_model(frozen, model, api_base))
 
     with progress_bar() as progress:
-        report = score_files(reference, generated, scorer, policies, bootstrap=resamples, seed=seed, progress=progress)
+        sides = read_sides(reference, generated, scorer, policies, progress=progress)
+    report = score_sides(sides, policies, bootstrap=resamples, seed=seed)
     if per_report:
+        from ranscore.freezing import write_whole
+
         write_whole(per_report, report.to_frame("reports").to_csv(index=False).encode("utf-8"))
+    if not known:
+        print_score(report) if not as_json else typer.echo(report.to_json(indent=1))
+        return
+    from ranscore.cli._compared import print_correction
+    from ranscore.correcting import correct_score
+
+    whose: Literal["both", "generated"] = "both" if corrected_sides == "both" else "generated"
+    correction = correct_score(sides.reference, sides.generated, known, policies, sides=whose, seed=seed)
     if as_json:
-        typer.echo(report.to_json(indent=1))
-    else:
-        print_score(report)
+        both = {"score": report.model_dump(mode="json"), "correction": correction.model_dump(mode="json")}
+        typer.echo(json.dumps(both, indent=1))
+        return
+    print_score(report)
+    print_correction(correction, report)
 
 
-def _policies(empty: str, no_finding: str, allow_partial: bool) -> Policies:
-    from pydantic import ValidationError
+def _extractor(corrected_by: Path, program: Path | None, sides: str) -> FrozenProgram:
+    """The program whose errors are known; raises InputError where another one is to label the reports."""
+    from ranscore.correcting import crossed_scores
+    from ranscore.errors import InputError
+    from ranscore.freezing import load_frozen
 
-    from ranscore.catalog import validation_faults
-    from ranscore.errors import list_faults
-    from ranscore.scoring import Policies
-
-    unanswered = "allow-partial" if allow_partial else "refuse"
-    try:
-        return Policies.model_validate({"empty": empty, "no_finding": no_finding, "unanswered": unanswered})
-    except ValidationError as fault:
-        raise list_faults("policies", validation_faults(fault)) from None
+    if sides not in ("both", "generated"):
+        raise InputError(f"--corrected-sides: found {sides!r}; expected 'both' or 'generated'.")
+    frozen = load_frozen(corrected_by)
+    if program and load_frozen(program).sha256 != frozen.sha256:
+        raise InputError(
+            f"--corrected-by {corrected_by}: another program than --program {program}, whose errors it does not know; "
+            "expected the program that gives the labels."
+        )
+    crossed_scores(frozen)
+    return frozen

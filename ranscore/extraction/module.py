@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -145,9 +146,11 @@ def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, p
             value = prediction.answer
             usage.append(_tokens(prediction.get_lm_usage() or {}))
         except AdapterParseError as fault:
-            reason = _first_sentence(str(fault.__cause__ or fault))
+            reason = (
+                str(fault.__cause__) if isinstance(fault.__cause__, UnreadableAnswerError) else "the answer was empty"
+            )
         except Exception as fault:  # any failure of a call is a value, never a stop
-            reason = f"{type(fault).__name__}: {_first_sentence(str(fault))}"
+            reason = _in_short(fault)
         if progress:
             progress(1)
         return _label(report, program, value, reason)
@@ -161,21 +164,19 @@ def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, p
     return Labelled((first, *rest), len(reports), sum(usage))
 
 
-_UNUSABLE = (
-    "Authentication",
-    "Permission",
-    "NotFound",
-    "Connect",
-    "Transport",
-    "Configuration",
-    "UnknownModel",
-    "Unsupported",
+_UNUSABLE = re.compile(
+    r"LM(?:Auth|Billing|UnsupportedModel|UnsupportedFeature|Configuration|NotConfigured|Transport)Error|\w+ 40[1-5]:"
 )
+_UNREACHABLE = re.compile(
+    r"connection refused|failed to connect|name or service|unreachable|no route|provider not provided", re.IGNORECASE
+)
+_SLOW = "read timed out"
 
 
 def _refuse_unusable(label: Label, model: Model) -> None:
-    kind = label.reason.split(":", 1)[0]
-    if label.value == "unanswered" and any(word in kind for word in _UNUSABLE):
+    if label.value != "unanswered" or _SLOW in label.reason:
+        return
+    if _UNUSABLE.match(label.reason) or _UNREACHABLE.search(label.reason):
         raise InputError(
             f"--model {model.name}: the first call failed ({label.reason}); expected an endpoint that answers: "
             "check the name, --api-base, the key in the environment, and that the server runs."
@@ -186,9 +187,16 @@ def _tokens(usage: Mapping[str, Any]) -> int:
     return sum(int(u.get("total_tokens") or 0) for u in usage.values())
 
 
-def _first_sentence(text: str) -> str:
-    line = " ".join(text.split()) or "no reason given"
-    return line.split(". ")[0][:160]
+_NOISE = re.compile(r"^\[[^\]]*\] ?|\b(?:litellm\.)?\w+(?:Error|Exception)(?::| -) ?| (?:To fix:|Traceback \().*$")
+_SECRET = re.compile(r"\b(?:sk|pk|gsk|hf|key)[-_][\w*.-]{3,}|Bearer \S+")
+
+
+def _in_short(fault: Exception) -> str:
+    """An error's kind, status and first sentence, without the layers that it went through, and without a key."""
+    line = _SECRET.sub("[key]", _NOISE.sub("", " ".join(str(fault).split())))
+    said = line.split(". ")[0].rstrip(".")[:160] or "no reason given"
+    status = getattr(fault, "status", None)
+    return f"{type(fault).__name__}{f' {status}' if status else ''}: {said}"
 
 
 def label_table(

@@ -251,19 +251,25 @@ def _source(
 
 
 def generalize(evidence: str) -> tuple[str, ...]:
-    """Phrases that a passage supports, the closest first: all its content words in order, then runs of fewer."""
+    """Phrases that a passage supports, the closest first: its content words in order, then their first and last part.
+
+    A part has at least three content words, a phrase at least two: one word alone says too little to be a rule.
+    """
     text = next((line for line in normalize(evidence).split("\n") if line.strip()), "").strip()
     if _CJK.search(text):
         return _generalize_chinese(text)
     words = re.finditer(r"[\w.']+", text)
     kept = [m for m in words if m.group()[0].isalpha() and m.group() not in _DROPPED][:MOST_WORDS]
-    if not kept:
+    if len(kept) < 2:
         return ()
-    runs = [kept, kept[: (len(kept) + 1) // 2 + 1], kept[(len(kept)) // 2 - 1 :] if len(kept) > 3 else kept]
-    phrases = [_joined(text, run) for run in runs if len(run) >= min(2, len(kept))]
-    if len(kept) > 3:
-        phrases += [_joined(text, kept[i : i + 3]) for i in range(len(kept) - 2)]
-    return _matching(phrases, text)
+    part = max(3, (len(kept) + 1) // 2)
+    runs = [kept, kept[:part], kept[-part:]] if len(kept) > part else [kept]
+    return join_words(runs, text)
+
+
+def join_words(runs: Iterable[Sequence[re.Match[str]]], text: str) -> tuple[str, ...]:
+    """The phrase of each run of words of a text; one that cannot be written, or does not match, is left out."""
+    return _matching([_joined(text, run) for run in runs], text)
 
 
 def _joined(text: str, run: Sequence[re.Match[str]]) -> str:

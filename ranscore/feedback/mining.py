@@ -1,6 +1,7 @@
 """Candidate rules mined from development errors themselves, where no reader wrote a note; marked `mined`.
 
-A wording counts only where several errors share it: what a single report says is left to the readers' notes.
+A stating wording counts only where several missed reports share it: what a single one says is left to the readers' notes.
+A look-alike is the wording around a false alarm, narrow enough to stand for itself.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ranscore.feedback.disagreements import Disagreement
-from ranscore.feedback.edits import generalize, make_rule
+from ranscore.feedback.edits import generalize, join_words, make_rule
 from ranscore.phrases import compile_phrase, normalize
 from ranscore.records import Edit, Program, Report
 
-WINDOW = 4  # words on either side of what misled the program
-LEAST_ERRORS = 2
+LEAST_MISSED = 3
+BESIDE = 2
 MOST = 60
 
 
@@ -30,8 +31,8 @@ def mine_edits(
     alarmed = [e.report_id for e in errors if e.kind == "false present"]
     without = _Texts(r for i, r in reports.items() if reference.get(i) == 0)
     having = _Texts(r for i, r in reports.items() if reference.get(i) == 1)
-    states = _shared({i: _wordings(reports[i]) for i in missed}, without)
-    masks = _shared({i: _look_alikes(program, reports[i]) for i in alarmed}, having)
+    states = _shared({i: _wordings(reports[i]) for i in missed}, without, LEAST_MISSED)
+    masks = _shared({i: _look_alikes(program, reports[i]) for i in alarmed}, having, 1)
     edits = [make_rule(program.finding, "states", [p], "mined", report_ids=ids) for p, ids in states]
     edits += [make_rule(program.finding, "does_not_count", [p], "mined", report_ids=ids) for p, ids in masks]
     return tuple(edits[:MOST])
@@ -85,22 +86,24 @@ def _look_alikes(program: Program, report: Report) -> Iterable[str]:
         yield from _around(text, match.start, match.end)
 
 
-def _around(text: str, start: int, end: int) -> list[str]:
+def _around(text: str, start: int, end: int) -> tuple[str, ...]:
+    """What was matched with the words beside it, the widest first."""
     low, high = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-    before = re.findall(r"[\w.']+", text[low:start])[-WINDOW:]
-    after = re.findall(r"[\w.']+", text[end : high if high >= 0 else len(text)])[:WINDOW]
-    middle = " ".join(re.findall(r"[\w.']+", text[start:end]))
-    sizes = range(1, WINDOW + 1)
-    options = [f"{' '.join(before[-n:])} {middle}" for n in sizes if len(before) >= n]
-    options += [f"{middle} {' '.join(after[:n])}" for n in sizes if len(after) >= n]
-    return options if re.search(r"\w", middle) else []
+    words = list(re.finditer(r"[\w.']+", text[low : high if high >= 0 else len(text)]))
+    inside = [i for i, w in enumerate(words) if w.start() < end - low and w.end() > start - low]
+    if not inside:
+        return ()
+    first, last = inside[0], inside[-1] + 1
+    spans = [(first - BESIDE, last + BESIDE), (first - BESIDE - 1, last), (first, last + BESIDE + 1)]
+    runs = [words[max(0, a) : b] for a, b in spans]
+    return join_words([run for run in runs if len(run) > last - first], text[low:])
 
 
-def _shared(by_report: Mapping[str, Iterable[str]], elsewhere: _Texts) -> list[tuple[str, list[str]]]:
+def _shared(by_report: Mapping[str, Iterable[str]], elsewhere: _Texts, least: int) -> list[tuple[str, list[str]]]:
     """Phrases that several reports support and nothing elsewhere matches, those of most reports first."""
     holders: dict[str, list[str]] = defaultdict(list)
     for report_id, phrases in by_report.items():
         for phrase in dict.fromkeys(phrases):
             holders[phrase].append(report_id)
-    found = [(p, ids) for p, ids in holders.items() if len(ids) >= LEAST_ERRORS and not elsewhere.hold(p)]
+    found = [(p, ids) for p, ids in holders.items() if len(ids) >= least and not elsewhere.hold(p)]
     return sorted(found, key=lambda x: (-len(x[1]), len(x[0]), x[0]))

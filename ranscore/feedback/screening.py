@@ -76,8 +76,9 @@ def _repeats(edit: Edit, seen: dict[tuple[str, str], str]) -> str:
 
 
 def _breaks(edit: Edit, helped: tuple[str, ...], hurt: tuple[str, ...]) -> str:
-    strict = edit.provenance.origin == "mined"
-    if not hurt or (len(hurt) < len(helped) and not strict):
+    """A mined rule may break nothing, a note's must mend more than it breaks; an expert's is doubted from two on."""
+    tolerated = {"mined": 0, "expert": max(1, len(helped))}.get(edit.provenance.origin, len(helped) - 1)
+    if len(hurt) <= max(0, tolerated):
         return ""
     names = ", ".join(hurt[:5]) + (" …" if len(hurt) > 5 else "")
     return f"over-general: would turn {len(hurt)} right answers wrong ({names}) and {len(helped)} wrong ones right"

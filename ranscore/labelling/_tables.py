@@ -16,19 +16,21 @@ _WORDS: dict[int, int | str] = {1: 1, 0: 0, -1: -1, -2: "unanswered"}
 
 
 def check_output(path: Path) -> None:
-    """Raises InputError unless labels can be written there, before anything is asked."""
+    """Raises InputError unless labels can be written there, before anything is asked; leaves nothing behind."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: found the suffix {path.suffix!r}, expected one of {', '.join(FORMATS)}.")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected the path of a file to write.")
-    probe = path.parent / f".{path.name}.probe"
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    probe = folder / f".{path.name}.probe"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as fault:
         raise InputError(
-            f"{path.parent}: cannot be written ({fault.strerror}); name a folder that you may write to."
+            f"{folder}: cannot be written ({fault.strerror}); name a folder that you may write to."
         ) from None
 
 

@@ -55,8 +55,8 @@ class Counts:
         """The sums over the last axis, for micro averages."""
         return Counts(*(cell.sum(axis=-1) for cell in self._cells()))
 
-    def at(self, place: int) -> Counts:
-        """The counts at one place of the last axis, for one finding."""
+    def at(self, place: int | slice) -> Counts:
+        """The counts at one place of the last axis, for one finding, or at several."""
         return Counts(*(cell[..., place] for cell in self._cells()))
 
     def _cells(self) -> Iterator[CountArray]:
@@ -114,6 +114,26 @@ def tally(weights: npt.NDArray[Any], cells: npt.NDArray[Any]) -> Counts:
     split = sums.reshape(*weights.shape[:-1], *cells.shape[1:]).astype(np.float64)
     axis = weights.ndim - 1
     return Counts(*(split.take(i, axis=axis) for i in range(cells.shape[1])))
+
+
+def share_cells(reference: npt.ArrayLike, *labels: npt.ArrayLike) -> tuple[LabelArray, ...]:
+    """The reference and each side's labels, shape (n, k), with the cells that any side left unanswered as uncertain.
+
+    So all sides are scored on the same cells. Raises InputError for other values or shapes.
+    """
+    for side in labels:
+        _places(reference, side)
+    truth, *sides = (_as_labels("labels", values) for values in (reference, *labels))
+    if truth.ndim != 2:
+        raise InputError(f"reference is of shape {truth.shape}; expected (n, k), a row a report.")
+    open_cells = np.any([side == UNANSWERED for side in sides], axis=0)
+    shared = np.where(open_cells, UNCERTAIN, truth).astype(np.int8)
+    return shared, *(np.where(open_cells, ABSENT, side).astype(np.int8) for side in sides)
+
+
+def mean_of_defined(values: FloatArray) -> FloatArray:
+    """The mean over the last axis of what is not nan; nan where all are."""
+    return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
 
 
 def settle(values: FloatArray, counts: Counts, empty: Empty) -> FloatArray:

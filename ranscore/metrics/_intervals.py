@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from ranscore.errors import InputError
-from ranscore.metrics._counts import Counts, FloatArray, indicators, tally
+from ranscore.metrics._counts import Counts, FloatArray, indicators, share_cells, tally
 
 _CHUNK = 2_000_000  # weights held in memory at a time
 
@@ -52,6 +52,37 @@ def bootstrap(
         raise InputError("found no report to draw from; expected at least one.")
     values = np.concatenate([statistic(tally(w, cells)) for w in draw_weights(len(cells), resamples, seed)])
     return _percentiles(values, level)
+
+
+Bounds = tuple[FloatArray, FloatArray]
+
+
+def paired_bootstrap(
+    reference: npt.ArrayLike,
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    statistic: Callable[[Counts], FloatArray],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[Bounds, Bounds, Bounds]:
+    """The percentile intervals of a statistic of a, of b, and of b's less a's; the same reports are drawn for both.
+
+    All three arrays are (n, k), as in `count`; a cell that either side left unanswered counts for neither. `statistic`
+    and the bounds are as in `bootstrap`. Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
+    """
+    if resamples < 1 or not 0 < level < 1:
+        raise InputError(f"found resamples={resamples!r}, level={level!r}; expected at least 1 and 0 < level < 1.")
+    truth, ours, theirs = share_cells(reference, a, b)
+    if not len(truth):
+        raise InputError("found no report to draw from; expected at least one.")
+    sides = [indicators(truth, side, np.float32)[:, :4] for side in (ours, theirs)]
+    cells, findings = np.concatenate(sides, axis=-1), truth.shape[1]
+    drawn = [tally(weights, cells) for weights in draw_weights(len(truth), resamples, seed)]
+    first = np.concatenate([statistic(counts.at(slice(None, findings))) for counts in drawn])
+    second = np.concatenate([statistic(counts.at(slice(findings, None))) for counts in drawn])
+    return _percentiles(first, level), _percentiles(second, level), _percentiles(second - first, level)
 
 
 def draw_weights(n: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:

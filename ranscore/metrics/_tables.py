@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ranscore.catalog import finding_id, finding_name
 from ranscore.errors import InputError, UnknownNameError, list_faults
-from ranscore.metrics._counts import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelArray
+from ranscore.metrics._counts import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, FloatArray, LabelArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +45,14 @@ class LabelTable:
     values: LabelArray
 
 
-def read_labels(frame: pd.DataFrame, side: Side, findings: Sequence[str]) -> LabelTable:
+def read_labels(
+    frame: pd.DataFrame, side: Side, findings: Sequence[str], *, clip: bool = False, blanks: bool = False
+) -> LabelTable:
     """The columns of `findings` (ids) as codes: 1, 0, -1 uncertain in a reference, -2 unanswered in a generated table.
 
     `report_id` is a column or the index. A column may have any name of its finding that the catalog knows. A blank cell
-    is unanswered in a generated table and a fault in a reference. Raises InputError with all faults of the table.
+    is unanswered in a generated table and a fault in a reference, unless `blanks` are unanswered there too. With `clip`
+    any whole number is cut to 0 to 1, and uncertain is 0. Raises InputError with all faults of the table.
     """
     if _fold(_ID) in {_fold(name) for name in frame.index.names}:
         frame = frame.reset_index()
@@ -59,8 +63,8 @@ def read_labels(frame: pd.DataFrame, side: Side, findings: Sequence[str]) -> Lab
     for place, finding in enumerate(findings):
         if finding in columns:
             column = frame.iloc[:, columns[finding]]
-            values[:, place] = _codes(column, side)
-            faults += _cell_faults(column, ids, values[:, place], side)
+            values[:, place] = _codes(column, side, clip, blanks)
+            faults += _cell_faults(column, ids, values[:, place], side, blanks)
     if faults:
         raise list_faults(side, faults)
     return LabelTable(tuple(ids), values)
@@ -141,19 +145,31 @@ def _find_columns(frame: pd.DataFrame, findings: Sequence[str], faults: list[str
     return columns
 
 
-def _codes(column: pd.Series[Any], side: Side) -> LabelArray:
+def _codes(column: pd.Series[Any], side: Side, clip: bool, blanks: bool) -> LabelArray:
     blank = column.isna().to_numpy(dtype=bool)
     if getattr(column.dtype, "kind", "O") in "iufb":
-        codes = _numeric_codes(column, side)
+        codes = _numeric_codes(column.to_numpy(dtype=np.float64, na_value=np.nan), side, clip)
     else:
-        words = _WORDS | _OWN_WORDS[side] | {"": UNANSWERED}
-        codes = np.array([words.get(str(value).strip().casefold(), _WRONG) for value in column.tolist()], dtype=np.int8)
+        words = _WORDS | _OWN_WORDS[side] | {"": UNANSWERED} | (_OWN_WORDS["generated"] if blanks else {})
+        if clip:
+            words |= {"uncertain": ABSENT}
+        codes = np.array([_word_code(value, words, side, clip) for value in column.tolist()], dtype=np.int8)
     codes[blank] = UNANSWERED
     return codes
 
 
-def _numeric_codes(column: pd.Series[Any], side: Side) -> LabelArray:
-    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+def _word_code(value: object, words: dict[str, int], side: Side, clip: bool) -> int:
+    word = str(value).strip().casefold()
+    with suppress(ValueError):
+        if clip:
+            return int(_numeric_codes(np.array([float(word)]), side, clip)[0])
+    return words.get(word, _WRONG)
+
+
+def _numeric_codes(numbers: FloatArray, side: Side, clip: bool) -> LabelArray:
+    if clip:
+        whole = np.isfinite(numbers) & (np.floor(numbers) == numbers)
+        return np.where(whole, np.clip(np.where(whole, numbers, 0.0), ABSENT, PRESENT), _WRONG).astype(np.int8)
     allowed = (PRESENT, ABSENT, UNCERTAIN) if side == "reference" else (PRESENT, ABSENT)
     codes = np.full(numbers.shape, _WRONG, dtype=np.int8)
     for value in allowed:
@@ -161,12 +177,12 @@ def _numeric_codes(column: pd.Series[Any], side: Side) -> LabelArray:
     return codes
 
 
-def _cell_faults(column: pd.Series[Any], ids: list[str], codes: LabelArray, side: Side) -> Iterator[str]:
+def _cell_faults(column: pd.Series[Any], ids: list[str], codes: LabelArray, side: Side, blanks: bool) -> Iterator[str]:
     for row in np.flatnonzero(codes == _WRONG).tolist():
         found = column.iloc[[row]].tolist()[0]
         yield f"{_cell(row, ids, column.name)}: found {found!r}; expected {_EXPECTED[side]}."
     blank = np.flatnonzero(codes == UNANSWERED).tolist()
-    if side == "reference" and len(blank):
+    if side == "reference" and len(blank) and not blanks:
         yield (
             f"{_cell(blank[0], ids, column.name)}: found a blank (not read), one of {len(blank)} in the column; "
             f"expected {_EXPECTED[side]}: fill it, or leave the report out."

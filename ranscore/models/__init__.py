@@ -16,7 +16,7 @@ def open_model(name: str, **settings: Any) -> Model:
     backend = name.split(":", 1)[0]
     if "/" in backend:
         backend = "endpoint"
-    if backend not in registry.names("models"):
+    if backend not in registry.names("models") or (backend == "endpoint" and "/" not in name):
         raise UnknownNameError(
             "model",
             name,

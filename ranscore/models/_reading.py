@@ -34,6 +34,7 @@ _BARE = re.compile(
     r"[\s,(]*(?:(?:now|since|has|have|had|is|are|was|were|been|which|that|all|both|completely|fully|entirely|"
     r"现|今|已|均|目前|本次)[\s,]*)*$"
 )
+_ONE = re.compile(r"\W*but(?: there (?:is|are))?(?: \w+){0,4} ones?\b(?! \w*[a-z]{4})")
 _KINDS = ("negation", "hedge", "context")
 
 
@@ -145,11 +146,13 @@ class Reading:
         return reaches
 
     def _looks_ahead(self, kind: str, side: str, cue: Match) -> bool:
-        """The side that a cue is listed for, unless nothing stands there."""
-        if side == "before":
-            return not _ends_statement(self.text, kind, cue)
-        low, _ = self._sentence_of(cue.start)
-        return _asks_ahead(self.text, cue) or (kind == "negation" and _opens_sentence(self.text, low, cue))
+        """The side that a cue is listed for, unless nothing stands there; of both sides, the one ahead first."""
+        if side == "after":
+            low, _ = self._sentence_of(cue.start)
+            return _asks_ahead(self.text, cue) or (kind == "negation" and _opens_sentence(self.text, low, cue))
+        if side == "before" and kind != "negation":
+            return True
+        return not _ends_statement(self.text, cue, side == "both")
 
     def _sentence_of(self, at: int) -> tuple[int, int]:
         end = self.text.find("\n", at)
@@ -163,7 +166,8 @@ class Reading:
                 continue  # the phrase itself names the cue
             in_gap = any(a <= reach.cue[0] and reach.cue[1] <= b for a, b in match.gaps)
             low = min(reach.start, reach.cue[0])
-            if in_gap or any(a >= low and b <= reach.end for a, b in core):
+            reached = in_gap or any(a >= low and b <= reach.end for a, b in core)
+            if reached and not (reach.kind == "negation" and _is_taken_up(self.text, match.end, reach.end)):
                 return reach.kind
         return "asserted"
 
@@ -187,6 +191,11 @@ class Reading:
         return frozenset(marked)
 
 
+def _is_taken_up(text: str, end: int, stop: int) -> bool:
+    """True where what was denied is then stated of another place: `no effusion on the left but one on the right`."""
+    return bool(_ONE.match(text, stop)) and not re.search(r",|\bn?or\b", text[end:stop].rstrip(" ,"))
+
+
 def _longest(found: list[tuple[str, Match]]) -> list[tuple[str, Match]]:
     """Of cues that overlap, the longest; of one span, a cue before the `not` of another kind."""
     spans: dict[tuple[int, int], list[str]] = {}
@@ -203,7 +212,10 @@ def _speaks(cues: list[str]) -> str:
     """Which of the cues that one span is listed as counts: `not hedge` silences a hedge, but no negation."""
     silenced = {cue.removeprefix("not ") for cue in cues if cue.startswith("not ")}
     live = [cue for cue in cues if cue.split(" ")[0] not in {"not", *silenced}]
-    return live[0] if live else cues[0]
+    if not live:
+        return cues[0]
+    kind = live[0].split(" ")[0]
+    return f"{kind} both" if {f"{kind} before", f"{kind} after"} <= set(live) else live[0]
 
 
 def _asks_ahead(text: str, cue: Match) -> bool:
@@ -216,12 +228,12 @@ def _opens_sentence(text: str, low: int, cue: Match) -> bool:
     return not text[low : cue.start].strip() and bool(re.match(r" +\w", text[cue.end : cue.end + 8]))
 
 
-def _ends_statement(text: str, kind: str, cue: Match) -> bool:
+def _ends_statement(text: str, cue: Match, either: bool) -> bool:
     """True for a cue that looks ahead but has nothing ahead: `胸腔积液未见`, `气胸：无`, `pneumothorax: no`."""
     rest = text[cue.end : cue.end + 1]
     if _CJK.search(text[cue.start : cue.end]):
         return rest in ("", "\n", ",")
-    return kind == "negation" and rest in ("", "\n") and text[: cue.start].rstrip(" ").endswith(":")
+    return rest in ("", "\n") and (either or text[: cue.start].rstrip(" ").endswith(":"))
 
 
 def _forward_end(text: str, start: int, end: int, kind: str) -> int:
@@ -295,11 +307,12 @@ def _blank_unread(report: str, text: str) -> str:
 
 def _unread_end(report: str, text: str, at: int) -> int:
     """Where an unread section ends that no other heading follows: with its line; on the last line with its sentence."""
-    line = report.find("\n", at)
-    if line >= 0:
-        return line
-    body = re.search(r"\S[^\n]*(?:\n|$)", text[at:])
-    return at + body.end() if body else len(text)
+    body = re.compile(r" *\n? *\S[^\n]*(?:\n|$)").match(text, at)
+    if body is None:
+        return at  # an empty section
+    first = at + len(body[0]) - len(body[0].lstrip())
+    ends = (i for i in range(first, len(text)) if report[i] == text[i] == "\n")  # no wrapped line
+    return next(ends, body.end())
 
 
 _STOP_WORDS = frozenset(

@@ -38,8 +38,12 @@ def open_model(
     concurrency: int = 8,
     timeout: float = 60.0,
     retries: int = 3,
+    cache: bool = True,
 ) -> Model:
-    """An endpoint as a model; raises InputError where its key or address is missing."""
+    """An endpoint as a model; raises InputError where its key or address is missing.
+
+    Without `cache` every question is asked anew, also one that was answered before.
+    """
     provider = name.split("/", 1)[0]
     key = _key(provider, name, api_base)
     if provider == "hosted_vllm" and not api_base and not os.environ.get("HOSTED_VLLM_API_BASE"):
@@ -56,6 +60,8 @@ def open_model(
     }
     if api_base:
         settings["api_base"] = _without_credentials(api_base)
+    if not cache:
+        settings["cache"] = False
 
     def make_lm() -> dspy.LM:
         import dspy
@@ -66,7 +72,7 @@ def open_model(
         if not thinking:
             options |= _thinking_off(provider, name)
         return dspy.LM(
-            name, temperature=temperature, max_tokens=limit, num_retries=retries, timeout=timeout, cache=True, **options
+            name, temperature=temperature, max_tokens=limit, num_retries=retries, timeout=timeout, cache=cache, **options
         )
 
     return Model(name, make_lm, settings)
@@ -88,6 +94,8 @@ def _key(provider: str, name: str, api_base: str | None) -> str | None:
 
 
 def _thinking_off(provider: str, name: str) -> dict[str, Any]:
+    if provider == "dashscope" and any(word in name for word in ("qwen-plus", "qwen-turbo", "qwen-flash")):
+        return {"extra_body": {"enable_thinking": False}}
     if "qwen3" in name.lower() and provider in ("hosted_vllm", "openai", "dashscope"):
         off = {"enable_thinking": False}
         return {"extra_body": off if provider == "dashscope" else {"chat_template_kwargs": off}}

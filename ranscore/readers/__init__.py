@@ -4,6 +4,7 @@ A reader's `read` gives a table of text: every value is a string, a blank one is
 each row for messages (`row 5`, `line 5`, `file a/1.xml`; a CSV's header is row 1). A folder's suffix is written `/`.
 """
 
+from ranscore.readers._either import read_labels_or_reports
 from ranscore.readers._labels import read_labels, scan_labels
 from ranscore.readers._notes import inline_notes_of, read_notes
 from ranscore.readers._reports import read_reports, reports_of, texts_by_id
@@ -15,6 +16,7 @@ __all__ = [
     "inline_notes_of",
     "read_decisions",
     "read_labels",
+    "read_labels_or_reports",
     "read_notes",
     "read_reports",
     "read_table",

@@ -17,20 +17,20 @@ NUMBERS = {1.0: PRESENT, 0.0: ABSENT, -1.0: UNCERTAIN}
 ACCEPTED = "1, 0, -1 or blank (or present, absent, uncertain, unanswered)"
 
 
-def read_labels(path: Path | str, reader: str | None = None) -> LabelTable:
+def read_labels(path: Path | str, reader: str | None = None, *, clip: bool = False) -> LabelTable:
     """The labels of a wide table: a row a report in the table's order, a column a finding in the catalog's order.
 
     1, 0, -1 and blank (also 1.0, or present, absent, uncertain, unanswered) are read; blank is unanswered (-2). A
-    column is named by a finding's id, name or alias. Raises InputError with all faults: values, columns, blank and
-    repeated ids.
+    column is named by a finding's id, name or alias. With `clip` other whole numbers are 1 if positive and 0 if not.
+    Raises InputError with all faults: values, columns, blank and repeated ids.
     """
-    table, faults = scan_labels(path, reader)
+    table, faults = scan_labels(path, reader, clip=clip)
     if faults:
         raise list_faults(str(path), faults)
     return table
 
 
-def scan_labels(path: Path | str, reader: str | None = None) -> tuple[LabelTable, list[str]]:
+def scan_labels(path: Path | str, reader: str | None = None, *, clip: bool = False) -> tuple[LabelTable, list[str]]:
     """The labels that could be read, and all faults of the file as one line each.
 
     A wrong value is unanswered there, a repeated id keeps its first row. Raises InputError only where nothing can be
@@ -48,7 +48,7 @@ def scan_labels(path: Path | str, reader: str | None = None) -> tuple[LabelTable
         report_id = row[name].strip()
         ids.append(report_id)
         places.append(place)
-        values = {f: label_value(row[columns[f]]) for f in findings}
+        values = {f: label_value(row[columns[f]], clip=clip) for f in findings}
         bad = [f for f, value in values.items() if value is None]
         faults += [_wrong_value(place, report_id, columns[f], row[columns[f]]) for f in bad]
         rows.setdefault(report_id, tuple(UNANSWERED if v is None else v for v in values.values()))
@@ -76,13 +76,16 @@ def _finding_columns(columns: list[str]) -> tuple[dict[str, str], list[str]]:
     return found, faults
 
 
-def label_value(text: str) -> int | None:
-    """The value that a cell's text means (blank is unanswered), None where it means none."""
+def label_value(text: str, *, clip: bool = False) -> int | None:
+    """The value that a cell's text means (blank is unanswered), or None; `clip` as in `read_labels`."""
     word = text.strip().casefold()
     if word in WORDS:
         return WORDS[word]
     with contextlib.suppress(ValueError):
-        return NUMBERS.get(float(word))
+        number = float(word)
+        if clip and number.is_integer() and number not in NUMBERS:
+            return PRESENT if number > 0 else ABSENT
+        return NUMBERS.get(number)
     return None
 
 

@@ -190,7 +190,7 @@ def lonely_faults(tables: Sequence[LabelTable], names: Sequence[str]) -> list[st
         if len(readers) == 1:
             alone.setdefault(readers[0], []).append(report)
     return [
-        f"{name}: alone in having read {_some(reports)}; expected at least two readers of every report"
+        f"{name} alone has read {_some(reports)}; expected at least two readers of every report"
         for name, reports in alone.items()
     ]
 

@@ -108,15 +108,10 @@ class Objective:
         return Scored(candidate, tuple(labels), score, self._value(candidate, score), tokens)
 
     def _value(self, candidate: Candidate, score: FindingScore) -> float:
-        metric = score.kappa if self.recipe.objective == "kappa" else score.f1
-        if metric is None:  # one class is missing on both sides: nothing to agree on beyond chance
-            metric = score.accuracy if score.accuracy is not None and score.positives else 0.0
-        answered = score.n / max(1, score.n + score.unanswered)
-        metric = metric * answered if metric > 0 else metric - (1.0 - answered)  # silence never pays
         costly = [e for e in candidate.edits if e.provenance.origin not in self.recipe.keep_unexercised]
         tokens = sum(count_tokens(_text(e)) for e in costly)
         prior = sum(self.recipe.prior.get(e.provenance.origin, 0.0) for e in candidate.edits)
-        return metric - self.recipe.penalty_per_1000_tokens * tokens / 1000 + prior
+        return agreement(score, self.recipe) - self.recipe.penalty_per_1000_tokens * tokens / 1000 + prior
 
     def label(self, candidate: Candidate, reports: Sequence[Report]) -> list[Label]:
         """The candidate's labels of some reports, in their order."""
@@ -175,6 +170,15 @@ def _shown(edit: Edit, form: AnswerForm) -> Edit:
         return edit
     passage = shorten(edit.exemplar.passage, form.exemplar_chars)
     return edit.model_copy(update={"exemplar": edit.exemplar.model_copy(update={"passage": passage})})
+
+
+def agreement(score: FindingScore, recipe: Recipe) -> float:
+    """The recipe's metric (kappa or F1) as a number, less for unanswered cells."""
+    metric = score.kappa if recipe.objective == "kappa" else score.f1
+    if metric is None:  # one class is missing on both sides: nothing to agree on beyond chance
+        metric = score.accuracy if score.accuracy is not None and score.positives else 0.0
+    answered = score.n / max(1, score.n + score.unanswered)
+    return metric * answered if metric > 0 else metric - (1.0 - answered)  # silence never pays
 
 
 _base_keys: dict[int, tuple[Program, str]] = {}

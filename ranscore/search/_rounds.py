@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ranscore import catalog, registry
+from ranscore.errors import InputError
 from ranscore.feedback.disagreements import Disagreement, find_disagreements
 from ranscore.feedback.edits import Rejected, propose_edits, unique_edits
 from ranscore.feedback.mining import mine_edits
@@ -21,7 +22,7 @@ from ranscore.feedback.reading import read_notes_with_model
 from ranscore.feedback.screening import screen_edits
 from ranscore.records import UNANSWERED, Edit, ErrorNote, Program, Report
 from ranscore.scoring import FindingScore, score_finding
-from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored, Task, changed_labels
+from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored, Task, agreement, changed_labels
 from ranscore.search._recipe import Recipe
 from ranscore.search._study import Pool
 from ranscore.search._teleprompt import metered
@@ -88,13 +89,29 @@ def optimize_finding(
     on_round: OnRound | None = None,
 ) -> Optimized:
     """The best program for one finding after the recipe's rounds, with every round, and its cross-validated scores."""
+    check_budget(task, recipe)
     program = start or catalog.seed_program(task.finding)
     task = _stratified(task, recipe.seed)
     objective = Objective(task, recipe)
     rounds = run_rounds(objective, program, notes, recipe.trials, storage, on_round)
     crossed = cross_validate(task, program, notes, recipe) if recipe.folds > 1 else None
-    best = max(rounds, key=lambda r: (r.scored.value, r.number)).scored
+    best = best_round(rounds, recipe).scored
     return Optimized(task.finding, rounds[0].scored, best, tuple(rounds), crossed, objective.calls, objective.tokens)
+
+
+def check_budget(task: Task, recipe: Recipe) -> None:
+    """Raises InputError where the budget does not suffice to label the reports once."""
+    if recipe.budget is not None and recipe.budget < len(task.reports):
+        raise InputError(
+            f"recipe {recipe.name}: found a budget of {recipe.budget} calls, which cannot label {len(task.reports)} "
+            f"reports once; expected at least {len(task.reports)} (--calls)."
+        )
+
+
+def best_round(rounds: Sequence[Round], recipe: Recipe) -> Round:
+    """The round with the highest value, of those whose metric is no worse than the start's; of equals the last."""
+    start = agreement(rounds[0].scored.score, recipe)
+    return max(rounds, key=lambda r: (agreement(r.scored.score, recipe) >= start, r.scored.value, r.number))
 
 
 def run_rounds(
@@ -216,7 +233,7 @@ def cross_validate(task: Task, program: Program, notes: Sequence[ErrorNote], rec
         train = task.subset(r.report_id for r in task.reports if r.report_id not in held)
         visible = [n for n in notes if n.report_id not in held]
         rounds = run_rounds(Objective(train, recipe), program, visible, recipe.fold_trials)
-        best = max(rounds, key=lambda r: (r.scored.value, r.number)).scored.candidate
+        best = best_round(rounds, recipe).scored.candidate
         test = task.subset(held)
         for label in Objective(test, recipe.changed(budget=None)).label(best, test.reports):
             labels[label.report_id] = {"present": 1, "absent": 0}.get(label.value, UNANSWERED)

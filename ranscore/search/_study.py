@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,8 @@ def run_study(
 ) -> Scored:
     """The best candidate that a study of `trials` trials finds, never worse than the current one.
 
-    With a `storage` folder the study is a journal file there. A stopped one is run again from its start with the
-    values that it had measured, so that it ends as if it had never been stopped.
+    With a `storage` folder its trials are kept in a journal there. A stopped study is run again from its start with
+    the values that it had measured, so that it ends as if it had never been stopped.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("optuna").setLevel(logging.ERROR)
@@ -50,49 +50,36 @@ def run_study(
     space = _Space(objective, pool)
     if not (space.edits or space.forms_count > 1):
         return best
-    study = _open_study(space, sampler, trials, storage)
+    pruner = optuna.pruners.SuccessiveHalvingPruner(min_early_stopping_rate=0) if space.rungs[1:] else None
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
     for start in space.starts():
         study.enqueue_trial(start, skip_if_exists=True)
     with suppress(BudgetSpentError):  # the best so far is kept
-        study.optimize(space.value, n_trials=max(0, trials - len(_finished(study))), catch=())
-    complete = [t for t in _finished(study) if t.state == TrialState.COMPLETE]
+        study.optimize(space.value, n_trials=trials, catch=(), callbacks=[_journal(space, storage)] if storage else [])
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not complete:
         return best
-    winner = max(complete, key=lambda t: (t.value or float("-inf"), -t.number))
+    winner = max(complete, key=lambda t: (float("-inf") if t.value is None else t.value, -t.number))
     scored = objective.score(space.candidate(winner.params))
     return scored if scored.value > best.value else best
 
 
-def _open_study(space: _Space, sampler: BaseSampler, trials: int, folder: Path | None) -> optuna.Study:
-    """The journal's study that has its trials, else a new one; what stopped ones measured is not measured again."""
-    storage = _storage(folder, space.name) if folder else None
-    names = optuna.get_all_study_names(storage) if storage else []
-    for name in names:
-        earlier = optuna.load_study(study_name=name, storage=storage)
-        if len(_finished(earlier)) >= trials:
-            return earlier
-        space.remember(_finished(earlier))
-    return optuna.create_study(
-        direction="maximize",
-        sampler=sampler,
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_early_stopping_rate=0) if space.rungs[1:] else None,
-        storage=storage,
-        study_name=f"{space.name}-{len(names)}",
-        load_if_exists=True,
-    )
-
-
-def _finished(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that came to an end of their own; a trial that failed was stopped."""
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _storage(folder: Path, name: str) -> Any:
+def _journal(space: _Space, folder: Path) -> Callable[[optuna.Study, FrozenTrial], None]:
+    """What adds each new trial to the space's journal, in one write; what stands there already is remembered."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     folder.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(folder / f"{name}.log")))
+    storage = JournalStorage(JournalFileBackend(str(folder / f"{space.name}.log")))
+    journal = optuna.create_study(direction="maximize", storage=storage, study_name=space.name, load_if_exists=True)
+    known = journal.get_trials(deepcopy=False)
+    space.remember(known)
+
+    def keep(study: optuna.Study, trial: FrozenTrial) -> None:
+        if trial.number >= len(known):
+            journal.add_trial(trial)
+
+    return keep
 
 
 class _Space:
@@ -125,7 +112,7 @@ class _Space:
         helpful = kept | {e.id for e in self.pool.promising}
         expert = kept | {e.id for e in self.edits if e.provenance.origin == "expert"}
         sets = [kept, {e.id for e in self.edits}, expert, helpful, expert | helpful]
-        shared = {"form": 0} if self.forms_count > 1 else {}
+        shared: dict[str, Any] = {"form": 0} if self.forms_count > 1 else {}
         shared |= {"order": ORDERS[0]} if self.orderable else {}
         return [{e.id: e.id in chosen for e in self.edits} | shared for chosen in sets]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +25,7 @@ from ranscore.records import UNANSWERED, ErrorNote, LabelTable, Program
 from ranscore.scoring import FindingScore, score_finding
 from ranscore.search._objective import Task
 from ranscore.search._recipe import Recipe
-from ranscore.search._rounds import OnRound, Optimized, Round, optimize_finding
+from ranscore.search._rounds import OnRound, Optimized, Round, check_budget, optimize_finding
 from ranscore.tracking import Tracker
 
 _VALUES = {"present": 1, "absent": 0}
@@ -72,7 +74,11 @@ class Session:
 
 
 def check_model(session: Session, finding: str) -> None:
-    """Raises InputError before anything is written when the model cannot be used; an endpoint is asked once."""
+    """Raises InputError before anything is written when the model cannot be used, or not often enough.
+
+    An endpoint is asked once.
+    """
+    check_budget(session.task(finding), session.recipe)
     if not session.model.embedded:
         label_reports(catalog.seed_program(finding), session.dataset.reports[:1], session.model)
 
@@ -362,8 +368,8 @@ def gather_programs(
         best = max(runs, key=lambda k: (k.metrics.get("cv_kappa", -2.0), k.metrics.get("kappa", -2.0), k.start_time))
         findings[finding] = FrozenFinding.model_validate_json(tracker.read_text(best.run_id, "program.json"))
         if "cv_kappa" in best.metrics or "cv_f1" in best.metrics:
-            rows = tracker.read_text(best.run_id, "cv_labels.csv").splitlines()[1:]
-            crossed[finding] = {i: int(v) for i, v in (row.rsplit(",", 1) for row in rows)}
+            rows = csv.DictReader(io.StringIO(tracker.read_text(best.run_id, "cv_labels.csv")))
+            crossed[finding] = {row["report_id"]: int(row["label"]) for row in rows}
     return findings, crossed, missing
 
 

@@ -14,11 +14,12 @@ from ranscore.phrases import compile_phrase, normalize
 from ranscore.records import Clarification, Edit, ErrorNote, Provenance, Report
 
 FINDING = "pneumothorax"
-WORDS = (
+SENTENCE = (
     "left right the of a no opacity effusion pneumothorax costophrenic angle blunted is are T8 2.5 cm well-defined "
     "fissure's i.e. Dr. mass/nodule (old) \"tram lines\" and, ; but: fluid, ... -- 3/4 Kerley's B-lines heart? lungs, "
     "air* & + <5 % of in on at to with by for"
-).split()
+)
+WORDS = SENTENCE.split()
 SIGNS = list("左右双侧肺叶野可见少许轻度胸腔积液气胸约30%，。、；：（）“”？?/ *&cm×.")
 REPORT = Report(report_id="r1", text="Deep lucent left sulcus. Heart normal.")
 NOTE = ErrorNote(
@@ -104,7 +105,7 @@ def test_every_edit_is_traceable_to_its_note(demo: Dataset, demo_zh: Dataset) ->
 
 @pytest.mark.parametrize(("reads_as", "means"), [("present", "states"), ("absent", "does_not_count")])
 def test_a_note_proposes_rules_and_an_exemplar_that_say_what_it_reads(reads_as: str, means: str) -> None:
-    """What a note reads as present becomes stating rules and a present exemplar; absent, look-alikes and an absent one."""
+    """A note that reads present gives stating rules and a present exemplar; one that reads absent, look-alikes."""
     edits = propose_edits([note(reads_as=reads_as)], {"r1": REPORT})
     assert {e.rule.means for e in edits if e.rule} == {means}
     (exemplar,) = [e.exemplar for e in edits if e.exemplar]

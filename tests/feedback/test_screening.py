@@ -100,13 +100,14 @@ def test_an_edit_with_one_new_phrase_is_no_duplicate(program: Program) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "helped", "hurt", "taken"),
-    [("note", 3, 2, True), ("note", 2, 2, False), ("note", 0, 1, False), ("expert", 1, 3, False), ("expert", 0, 0, True),
+    [("note", 3, 2, True), ("note", 2, 2, False), ("note", 0, 1, False), ("note", 0, 0, True), ("model", 2, 2, False),
+     ("expert", 0, 1, True), ("expert", 2, 2, True), ("expert", 0, 2, False), ("expert", 1, 3, False),
      ("mined", 9, 1, False), ("mined", 9, 0, True)],
 )  # fmt: skip
 def test_an_over_general_rule_is_rejected_with_the_reports_that_it_breaks(
     program: Program, origin: Origin, helped: int, hurt: int, taken: bool
 ) -> None:
-    """A rule must mend more than it breaks; one that nobody wrote may break nothing."""
+    """A rule must mend more than it breaks, an expert's may break as much; one that nobody wrote breaks nothing."""
     reason = reason_of(program, rule("sulcus", origin=origin), effect=effect_of(helped, hurt))
     wanted = f"over-general: would turn {hurt} right answers wrong (w0{', w1' * (hurt > 1)}{', w2' * (hurt > 2)})"
     assert reason == ("" if taken else f"{wanted} and {helped} wrong ones right")
@@ -119,7 +120,7 @@ def test_many_broken_reports_are_not_all_listed(program: Program) -> None:
 
 
 def test_over_general_is_what_the_reader_shows_on_real_reports(small: Dataset) -> None:
-    """A rule on a word that every report has is rejected, and a candidate that holds it is wrong where the reason says."""
+    """A rule on a word that every report has is rejected, and its candidate is wrong where the reason says."""
     reference = small.reference.column(FINDING)
     task = Task(FINDING, "Pneumothorax", small.reports, reference, open_model("lexical"))
     objective = Objective(task, read_recipe("exemplar-tpe"))

@@ -213,7 +213,7 @@ def test_remembered_answers_are_those_of_labelling_from_scratch(
 
 def test_an_edit_bears_on_a_report_as_its_shortened_passage_does() -> None:
     """An exemplar that is cut in the prompt is looked for as it is shown, so that its answer is not missed."""
-    report = Report(report_id="r", text="The left costophrenic sulcus is abnormally deep and lucent on this supine film.")
+    report = Report(report_id="r", text=LONG.split(". ")[0] + ".")
     task = Task(FINDING, "Pneumothorax", (report,), {"r": 1}, open_model("lexical"))
     objective, edit = Objective(task, PLAIN), exemplar(LONG, None)
     base = catalog.seed_program(FINDING)
