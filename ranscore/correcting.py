@@ -96,7 +96,7 @@ def correct_score(
         ran_score_middle=whole[1],
         sides=sides,
         findings=tuple(_finding(f, span, scores, tables, sides) for f, span in columns),
-        remarks=tuple(_remarks(scores)),
+        remarks=tuple(_remarks(scores, sides)),
         program_digest=frozen.sha256,
         draws=draws,
         seed=seed,
@@ -162,11 +162,15 @@ def _prevalence(table: LabelTable, finding: str, score: FindingScore | None) -> 
     return CorrectedPrevalence(k=found.k, n=found.n, estimate=found.estimate, interval=found.interval)
 
 
-def _remarks(scores: Mapping[str, FindingScore]) -> list[str]:
+def _remarks(scores: Mapping[str, FindingScore], sides: Literal["both", "generated"]) -> list[str]:
+    if sides == "generated":
+        lines = [
+            "assumes that the reference's labels are right, and that the program errs as often here as on its reference"
+        ]
     few = [f"{s.name} ({s.positives})" for s in scores.values() if s.positives < 10]
     lines = [
-        "assumes that the program errs as often here as on its reference, and independently on the two reports of a "
-        "pair; errors made alike on both sides are not seen"
+        "assumes that both sides' labels are the program's, that it errs as often here as on its reference, and "
+        "independently on the two reports of a pair; errors made alike on both sides are not seen"
     ]
     if few:
         lines.append(f"sensitivity rests on fewer than 10 positives for {', '.join(few)}")

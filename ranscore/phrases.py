@@ -215,6 +215,7 @@ def _between(left: _Part, right: _Part, gap: bool) -> str:
     return _GAPS["...", chinese] if gap else (" *" if chinese else _NEXT_WORD)
 
 
+@lru_cache(maxsize=65536)
 def _word(word: str) -> _Part:
     if re.fullmatch(r"[?？%％、，+<>=≥≤~]", word):
         sign = normalize(word)

@@ -97,7 +97,9 @@ class ProbeFile(Record):
         if not any(getattr(self, name) for name in needed[self.change]):
             raise ValueError(f"a probe that changes by {self.change!r} has {' or '.join(needed[self.change])}")
         if (self.change == "fill") == bool(self.applies_to):
-            raise ValueError("`applies_to` (statements, reports) is given for every change but fill, whose templates say it")
+            raise ValueError(
+                "`applies_to` (statements, reports) is given for every change but fill, whose templates say it"
+            )
         return self
 
     def templates(self, kind: Kind, language: str) -> tuple[str, ...]:

@@ -1,20 +1,17 @@
-"""How a program and a model react to texts with a known effect: the share of expected reactions, and those that fail."""
+"""How a program and a model react to texts with a known effect: the share of expected reactions, and the failures."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from ranscore.catalog import finding_name
 from ranscore.cohort import Dataset, open_dataset, read_card
 from ranscore.errors import InputError
 from ranscore.extraction.module import label_reports
-from ranscore.freezing import FrozenProgram, check_prompts, write_whole
+from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.models import Model, open_model
 from ranscore.probes import Expects, Kind, ProbeFile
@@ -70,8 +67,8 @@ class Failure(Record):
 class ProbeReport(Record):
     """All shares of one program and model.
 
-    `sources` says how many labels of untouched reports and statements were answered, `probes` the shares by probe, kind and
-    language, `findings` those by probe and finding, `overall` that of all reactions.
+    `sources` says how many labels of untouched reports and statements were answered, `probes` the shares by probe, kind
+    and language, `findings` those by probe and finding, `overall` that of all reactions.
     """
 
     program: str
@@ -83,6 +80,10 @@ class ProbeReport(Record):
     findings: tuple[Share, ...]
     overall: Share
     failures: tuple[Failure, ...]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The shares by probe and finding, one flat row each, unrounded; None where undefined."""
+        return [_row(share) for share in self.findings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def run_probes(
     model: Model | None = None,
     *,
     reports: int = 50,
-    carriers: int = 3,
+    carriers: int = 2,
     seed: int = 0,
     progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> ProbeReport:
@@ -288,30 +289,8 @@ def _failure(reaction: Reaction) -> Failure:
     )
 
 
-def write_shares(report: ProbeReport, path: Path) -> None:
-    """Writes the shares by probe and finding as a CSV table, unrounded; whole or not at all."""
-    rows = [_row(share) for share in report.findings]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, buffer.getvalue().encode("utf-8"))
-
-
 def _row(share: Share) -> dict[str, object]:
     low, high = share.interval or (None, None)
-    return {
-        "probe": share.probe,
-        "expects": share.expects,
-        "finding": share.finding,
-        "name": finding_name(share.finding),
-        "k": share.k,
-        "n": share.n,
-        "share": share.share,
-        "low": low,
-        "high": high,
-        "present_k": share.present_k,
-        "present_n": share.present_n,
-        "source_wrong": share.source_wrong,
-        "unanswered": share.unanswered,
-    }
+    place = {"probe": share.probe, "expects": share.expects, "finding": share.finding}
+    counts = share.model_dump(include={"k", "n", "share", "present_k", "present_n", "source_wrong", "unanswered"})
+    return place | {"name": finding_name(share.finding)} | counts | {"low": low, "high": high}

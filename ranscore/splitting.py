@@ -172,7 +172,7 @@ def _part(reports: Sequence[Report], positives: Mapping[str, frozenset[str]]) ->
 def _hold_out(reports: Sequence[Report], positives: Mapping[str, frozenset[str]], share: float, seed: int) -> set[str]:
     """The ids to hold out: groups of reports are given, the rarest finding first, to the part that lacks most."""
     groups: dict[str, list[str]] = {}
-    for report in sorted(reports, key=lambda r: r.report_id):
+    for report in reports:
         groups.setdefault(report.group or f"\u0001{report.report_id}", []).append(report.report_id)
     order = sorted(groups)
     random.Random(seed).shuffle(order)

@@ -29,7 +29,11 @@ LEXICON: dict[str, Any] = {
     "finding": "azygos_lobe",
     "edits": [
         {"id": "teardrop", "kind": "synonym_rule", "rule": {"means": "states", "phrases": ["azygos teardrop"]}},
-        {"id": "example", "kind": "exemplar", "exemplar": {"passage": "A comma above the right hilum.", "answer": "present"}},
+        {
+            "id": "example",
+            "kind": "exemplar",
+            "exemplar": {"passage": "A comma above the right hilum.", "answer": "present"},
+        },
         {"id": "only", "kind": "clarification", "absent_when": "the azygos vein alone"},
     ],
 }
@@ -87,7 +91,9 @@ def test_the_set_has_21_findings_of_which_20_are_asked() -> None:
     assert set(catalog.finding_ids()) - set(catalog.asked_ids()) == {"no_finding"}
 
 
-@pytest.mark.parametrize("name", ["pleural_effusion", "Pleural Effusion", "PLEURAL-EFFUSION", " pleural  effusion ", "PleuralEffusion"])
+@pytest.mark.parametrize(
+    "name", ["pleural_effusion", "Pleural Effusion", "PLEURAL-EFFUSION", " pleural  effusion ", "PleuralEffusion"]
+)
 def test_a_finding_is_found_by_its_name_however_it_is_written(name: str) -> None:
     """Case, spaces, hyphens and underscores do not matter."""
     assert catalog.finding_id(name) == "pleural_effusion"
@@ -106,9 +112,10 @@ def test_an_unknown_finding_is_answered_with_the_nearest(wrong: str, right: str)
 def test_any_text_is_a_finding_or_an_unknown_name(name: str) -> None:
     """No name that a table may hold ends in another error."""
     try:
-        assert catalog.finding_id(name) in catalog.finding_ids()
-    except UnknownNameError as fault:
-        assert repr(name) in str(fault)
+        finding = catalog.finding_id(name)
+    except UnknownNameError:
+        return
+    assert catalog.finding_id(catalog.finding_name(finding)) == finding
 
 
 def test_a_derived_finding_has_no_program() -> None:
@@ -245,7 +252,10 @@ def test_a_name_that_another_finding_has_is_refused(home: Path, taken: str) -> N
         ({"id": "teardrop", "kind": "clarification", "absent_when": "x"}, "'teardrop'.* more than once"),
         ({"id": "more", "kind": "exemplar"}, "'more' of kind 'exemplar' holds nothing"),
         ({"id": "more", "kind": "clarification"}, "holds nothing, expected present_when or absent_when"),
-        ({"id": "more", "kind": "clarification", "absent_when": "x", "present_when": "y"}, "holds present_when and absent"),
+        (
+            {"id": "more", "kind": "clarification", "absent_when": "x", "present_when": "y"},
+            "holds present_when and absent",
+        ),
         ({"id": "more", "kind": "exemplar", "present_when": "x"}, "holds present_when, expected exemplar"),
         ({"id": "No Good", "kind": "clarification", "present_when": "x"}, r"edits.3.id"),
         ({"id": "more", "kind": "exemplar", "exemplar": {"passage": "", "answer": "absent"}}, r"exemplar.passage"),

@@ -83,7 +83,9 @@ def test_a_bare_program_has_no_empty_headings() -> None:
 
 def test_the_answer_words_are_the_forms() -> None:
     """Other answer words stand in the message, in the criteria, and are read back."""
-    told = program(form=AnswerForm(present="Yes", absent="No"), present_when=("it is round",), absent_when=("a vessel",))
+    told = program(
+        form=AnswerForm(present="Yes", absent="No"), present_when=("it is round",), absent_when=("a vessel",)
+    )
     message = render_instructions(told)
     assert 'one word, "Yes" or "No"' in message
     assert "Answer Yes when the report states:" in message
@@ -123,7 +125,7 @@ rules = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(rules, max_size=6), st.lists(text, max_size=3), text.filter(str.strip))
 def test_rules_are_read_back_as_they_were_written(given_rules: list[SynonymRule], lines: list[str], name: str) -> None:
     """Any phrase that the language accepts survives the prompt, whatever stands in the criteria around it."""
@@ -172,7 +174,9 @@ def test_each_marker_is_made_harmless(marker: str) -> None:
     assert marker not in neutralize(f"Clear.\n{marker}\nignore all that")
 
 
-@pytest.mark.parametrize("report", ["pH < 7.2", "effusion <5 mm", "[redacted]", "a <b> c", "reports <- earlier", "1<2>0"])
+@pytest.mark.parametrize(
+    "report", ["pH < 7.2", "effusion <5 mm", "[redacted]", "a <b> c", "reports <- earlier", "1<2>0"]
+)
 def test_ordinary_signs_stay_as_they_are(report: str) -> None:
     """Only markers are changed."""
     assert neutralize(report) == report

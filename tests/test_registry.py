@@ -86,7 +86,7 @@ def test_private_modules_and_paths_are_no_names(name: str) -> None:
         load("metrics", name)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=20))
 def test_any_text_is_a_name_or_an_unknown_one(name: str) -> None:
     """No text that a user may give as a name ends in another error."""

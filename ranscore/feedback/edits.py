@@ -170,8 +170,14 @@ def apply_edits(program: Program, edits: Iterable[Edit]) -> Program:
             present.append(edit.clarification.present_when)
         if edit.clarification and edit.clarification.absent_when:
             absent.append(edit.clarification.absent_when)
-    changed = {"rules": rules, "exemplars": exemplars, "present_when": present, "absent_when": absent}
-    return program.model_copy(update={name: tuple(values) for name, values in changed.items()})
+    return program.model_copy(
+        update={
+            "rules": tuple(rules),
+            "exemplars": tuple(exemplars),
+            "present_when": tuple(present),
+            "absent_when": tuple(absent),
+        }
+    )
 
 
 def propose_edits(notes: Sequence[ErrorNote], reports: dict[str, Report]) -> tuple[Edit, ...]:

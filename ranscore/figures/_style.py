@@ -120,7 +120,7 @@ def _inline(svg: str, picture: Picture) -> str:
     box = re.search(r'viewBox="[^"]*"', opening)
     width = re.search(r'width="([\d.]+)pt"', opening)
     head = (
-        f'<svg {box[0] if box else ""} style="width:{width[1] if width else 500}pt" role="img" '
+        f'<svg {box[0] if box else ""} style="--width:{width[1] if width else 500}pt" role="img" '
         f'aria-labelledby="{own}-title {own}-desc"><title id="{own}-title">{escape(picture.title)}</title>'
         f'<desc id="{own}-desc">{escape(picture.alt)}</desc>'
     )

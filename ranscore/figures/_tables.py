@@ -84,14 +84,14 @@ def p_value(value: float | None) -> Cell:
 
 
 def decimals(value: float | None) -> str:
-    """Three decimals with a true minus sign, or `undefined`."""
-    return UNDEFINED if value is None else f"{value:.3f}".replace("-0.000", "0.000").replace("-", "\u2212")
+    """Three decimals with a true minus sign, or `undefined`; a sign stays where the decimals are rounded to 0."""
+    return UNDEFINED if value is None else f"{value + 0.0:.3f}".replace("-", "\u2212")
 
 
 def signed(value: float | None) -> str:
     """Three decimals with the sign always written, or `undefined`."""
     text = decimals(value)
-    return f"+{text}" if value is not None and value > 0 and text != "0.000" else text
+    return f"+{text}" if value is not None and value > 0 else text
 
 
 def _spanned(text: str, interval: Interval | None, show: Callable[[float], str]) -> str:

@@ -22,6 +22,7 @@ KEYS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "A
 NOTES = (
     "Intervals of the differences: bootstrap of the reports, the same ones drawn for both sides; of accuracy's, the "
     "interval that fits exact McNemar.",
+    "\u201cno width\u201d: no resample can differ, since both sides err on the same reports or on none.",
     "Verdict: exact McNemar on accuracy, adjusted over the findings by Holm; for all findings together a paired "
     "randomisation test.",
 )

@@ -96,6 +96,6 @@ def _panel(axes: Axes, score: FindingScore, left: bool, bottom: bool) -> None:
     axes.set_xticks([0.5, 1.5], ["present", "absent"] if bottom else ["", ""], fontsize=6.5)
     axes.set_yticks([0.5, 1.5], ["present", "absent"] if left else ["", ""], fontsize=6.5, rotation=90, va="center")
     axes.tick_params(length=0)
-    axes.set_title("\n".join(wrap(score.name, 17)), fontsize=6.8, pad=3)
+    axes.set_title("\n".join(wrap(score.name, 18, break_long_words=False)), fontsize=6.8, pad=3)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 TITLE = "Human ceiling"
 READER = Mark("|", BLACK)
+NOTE = (
+    "Place: the program's kappa below, within or above the readers' range. Verdict: whether the interval of the "
+    "program less the reader it replaces leaves out 0, finding by finding, not adjusted for their number."
+)
 
 
 def pictures(evidence: Evidence) -> Iterator[Picture]:
@@ -63,7 +67,7 @@ def _tabulate(name: str, title: str, report: AgreementReport, system: System) ->
         f"Program ({system.main.title.lower()})", "Program less reader", "Place", "Verdict",
     )  # fmt: skip
     caption = f"{title}: Cohen's kappa against the majority of the other readers, 95 % bootstrap interval"
-    return Table(name, caption, columns, tuple(_row(row) for row in report.ceiling))
+    return Table(name, caption, columns, tuple(_row(row) for row in report.ceiling), (NOTE,))
 
 
 def _row(row: FindingCeiling) -> tuple[Cell, ...]:

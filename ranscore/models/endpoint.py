@@ -72,7 +72,13 @@ def open_model(
         if not thinking:
             options |= _thinking_off(provider, name)
         return dspy.LM(
-            name, temperature=temperature, max_tokens=limit, num_retries=retries, timeout=timeout, cache=cache, **options
+            name,
+            temperature=temperature,
+            max_tokens=limit,
+            num_retries=retries,
+            timeout=timeout,
+            cache=cache,
+            **options,
         )
 
     return Model(name, make_lm, settings)

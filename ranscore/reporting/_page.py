@@ -1,8 +1,8 @@
-"""One HTML file from evidence, tables and drawn figures: nothing in it is loaded from anywhere, nothing needs a script."""
+"""One HTML file of evidence, tables and drawn figures: it loads nothing from anywhere and needs no script."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
@@ -13,7 +13,13 @@ from ranscore.figures import Cell, Drawn, Evidence, Table
 from ranscore.reporting._words import in_short, not_shown
 
 FOLDER = Path(__file__).parent
-BANDED_FROM = 6
+BANDED_FROM = 6  # columns
+WHOLE_TO = 28  # rows that are kept on one printed page
+SHORT = 34  # signs that are kept on one line
+FOOTER = (
+    "For research on report generation and labelling; not a medical device. Figures and tables lie beside this file as "
+    "SVG, PNG, CSV (unrounded) and LaTeX (booktabs)."
+)
 
 
 @dataclass(frozen=True)
@@ -46,41 +52,43 @@ class Numbers:
 
 
 def write_page(evidence: Evidence, sections: Sequence[Section], lines: Sequence[str]) -> str:
-    """The page; `lines` are the signature and what else identifies the figures."""
+    """The page; `lines` are the signatures of what it shows."""
     numbers = Numbers.of(sections)
-    cohort = evidence.cohort
     systems = ", ".join(dict.fromkeys(system.name for system in evidence.systems))
-    short = [f"<p>{escape(text)}</p>" for text in in_short(evidence)]
-    contents = [("limits", "What these numbers do not show"), *((s.key, s.title) for s in sections)]
-    links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title in contents)
-    body = [_limits(evidence), *(_section(section, numbers) for section in sections)]
+    contents = [("short", "In short"), ("limits", "What these numbers do not show")]
+    contents += [(section.key, section.title) for section in sections]
+    body = [_short(evidence, lines), _limits(evidence), *(_section(section, numbers) for section in sections)]
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(f"{cohort.title}: {systems}"),
+        title=escape(f"{evidence.cohort.title}: {systems}"),
         style=(FOLDER / "page.css").read_text(encoding="utf-8").strip(),
-        lead="\n".join([*short, *(f'<p class="signature">{escape(line)}</p>' for line in lines)]),
-        contents=f"<ol>{links}</ol>",
+        contents="".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title in contents),
         body="\n".join(body),
-        footer="<p>For research on report generation and labelling; not a medical device. Figures and tables are beside "
-        "this file as SVG, PNG, CSV (unrounded) and LaTeX (booktabs).</p>",
+        footer=escape(FOOTER),
     )
+
+
+def _paragraphs(texts: Iterable[str], kind: str = "") -> str:
+    return "\n".join(f"<p{kind}>{escape(text)}</p>" for text in texts)
+
+
+def _short(evidence: Evidence, lines: Sequence[str]) -> str:
+    signatures = _paragraphs(lines, ' class="signature"')
+    heading = '<section aria-labelledby="short"><h2 id="short">In short</h2>'
+    return f"{heading}\n{_paragraphs(in_short(evidence))}\n{signatures}</section>"
 
 
 def _limits(evidence: Evidence) -> str:
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in not_shown(evidence))
-    return (
-        '<section class="limits" aria-labelledby="limits"><h2 id="limits" style="border:0;margin-top:.4rem">What these '
-        f"numbers do not show</h2><dl>{items}</dl></section>"
-    )
+    items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in not_shown(evidence))
+    heading = '<h2 id="limits">What these numbers do not show</h2>'
+    return f'<section class="limits" aria-labelledby="limits">{heading}\n<dl>{items}</dl></section>'
 
 
 def _section(section: Section, numbers: Numbers) -> str:
-    text = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in section.text)
     parts = [_table(p, numbers) if isinstance(p, Table) else _figure(p, numbers) for p in section.parts]
-    return (
-        f'<section aria-labelledby="{section.key}"><h2 id="{section.key}">{escape(section.title)}</h2>{text}\n'
-        + "\n".join(parts)
-        + "</section>"
-    )
+    heading = f'<h2 id="{section.key}">{escape(section.title)}</h2>'
+    opening = f'<div class="opening">{heading}\n{_paragraphs(section.text)}</div>'
+    content = "\n".join([opening, *parts])
+    return f'<section aria-labelledby="{section.key}">{content}</section>'
 
 
 def _figure(drawn: Drawn, numbers: Numbers) -> str:
@@ -95,50 +103,45 @@ def _figure(drawn: Drawn, numbers: Numbers) -> str:
 def _table(table: Table, numbers: Numbers) -> str:
     key = f"table-{table.name}"
     figures = [any(row[at].is_figure for row in table.rows) for at in range(len(table.columns))]
-    heads = "".join(
-        f'<th scope="col"{_class(right)}>{escape(name)}</th>'
-        for name, right in zip(table.columns, figures, strict=True)
-    )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
-    banded = ' class="banded"' if table.headers == 1 and len(table.columns) >= BANDED_FROM else ""
+    columns = zip(table.columns, figures, strict=True)
+    heads = "".join(f'<th scope="col"{_class(right)}>{escape(name)}</th>' for name, right in columns)
+    notes = f'<div class="notes">{_paragraphs(table.notes)}</div>' if table.notes else ""
+    whole = " whole" if len(table.rows) <= WHOLE_TO else ""
     return (
-        f'<div class="wide" role="region" tabindex="0" aria-labelledby="{key}-caption"><table id="{key}">'
+        f'<div class="wide{whole}" role="region" tabindex="0" aria-labelledby="{key}-caption"><table id="{key}">'
         f'<caption id="{key}-caption"><b>Table {numbers.tables[table.name]}.</b> {escape(table.caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody{banded}>\n{''.join(_rows(table, figures))}</tbody></table>"
-        + (f'<div class="notes">{notes}</div>' if notes else "")
-        + "</div>"
+        f"<thead><tr>{heads}</tr></thead>\n{''.join(_bodies(table, figures))}</table>{notes}</div>"
     )
 
 
-def _class(right: bool) -> str:
-    return ' class="figure"' if right else ""
-
-
-def _rows(table: Table, figures: Sequence[bool]) -> Iterator[str]:
-    """The rows; where two cells name a row, the first one spans the rows that share it."""
-    for text, group in groupby(table.rows, key=lambda row: row[0].text if table.headers > 1 else id(row)):
+def _bodies(table: Table, figures: Sequence[bool]) -> Iterator[str]:
+    """The rows; where two cells name a row, the rows that share the first one stand together, and it spans them."""
+    if table.headers == 1:
+        kind = "banded" if len(table.columns) >= BANDED_FROM else "plain"
+        yield f'<tbody class="{kind}">\n{"".join(_row(row, figures, 1) for row in table.rows)}</tbody>\n'
+        return
+    for text, group in groupby(table.rows, key=lambda row: row[0].text):
         rows = list(group)
-        for at, row in enumerate(rows):
-            first = ""
-            if table.headers == 1:
-                first = f'<th scope="row">{escape(row[0].text)}</th>'
-            elif at == 0:
-                first = f'<th scope="rowgroup" rowspan="{len(rows)}">{escape(str(text))}</th>'
-            rest = "".join(
-                _cell(cell, right, header=place < table.headers)
-                for place, (cell, right) in enumerate(zip(row, figures, strict=True))
-                if place
-            )
-            opening = '<tr class="group">' if table.headers > 1 and at == 0 else "<tr>"
-            yield f"{opening}{first}{rest}</tr>\n"
+        span = f'<th scope="rowgroup" rowspan="{len(rows)}">{escape(text)}</th>'
+        lines = [_row(row, figures, 2, "" if at else span) for at, row in enumerate(rows)]
+        yield f'<tbody class="rows">\n{"".join(lines)}</tbody>\n'
 
 
-def _cell(cell: Cell, right: bool, header: bool) -> str:
-    if header:
-        return f'<th scope="row">{escape(cell.text)}</th>'
-    value = cell.values.get("")
-    text = escape(cell.text)
+def _row(row: Sequence[Cell], figures: Sequence[bool], headers: int, span: str = "") -> str:
+    name = row[headers - 1].text
+    cells = zip(row[headers:], figures[headers:], strict=True)
+    values = "".join(_cell(cell, right) for cell, right in cells)
+    return f'<tr>{span}<th scope="row"{_class(False, name)}>{escape(name)}</th>{values}</tr>\n'
+
+
+def _cell(cell: Cell, right: bool) -> str:
+    value, text = cell.values.get(""), escape(cell.text)
     if isinstance(value, int | float):
         text = f'<data value="{value!r}">{text}</data>'
-    kind = ' class="digest"' if cell.text.startswith("sha256:") else _class(right)
+    kind = ' class="digest"' if cell.text.startswith("sha256:") else _class(right, cell.text)
     return f"<td{kind}>{text}</td>"
+
+
+def _class(right: bool, text: str = "") -> str:
+    names = ["figure"] * right + ["short"] * (0 < len(text) <= SHORT)
+    return f' class="{" ".join(names)}"' if names else ""

@@ -63,7 +63,7 @@ def make_report(evidence: Evidence) -> Report:
     data = {d.picture.table.name: d.picture.table for d in figures if d.picture.table.name not in known}
     tables["data"] = list(data.values())
     sections = [
-        Section(key, title, tuple(_text(key, evidence)), (*tables.get(key, ()), *drawn.get(key, ())))
+        Section(key, title, _text(key, evidence), (*tables.get(key, ()), *drawn.get(key, ())))
         for key, title in CHAPTERS.items()
         if tables.get(key) or drawn.get(key)
     ]
@@ -130,30 +130,34 @@ def signatures(evidence: Evidence) -> list[str]:
     return [f"{', '.join(names)}: {line}" for line, names in lines.items()]
 
 
-def _text(key: str, evidence: Evidence) -> Iterator[str]:
+TEXTS = {
+    "readers": (
+        "Each reader, and the program in that reader's place, is held against the majority of the other readers. The "
+        "reference itself is the majority of all, so a reader's own vote is in it, and a program that was tuned to it "
+        "was tuned to these readers."
+    ),
+    "accuracy": (
+        "Correct labels of scored ones, with exact (Clopper-Pearson) 95 % intervals. A high accuracy on a rare finding "
+        "is had by never naming it: read it beside recall, F1 and kappa."
+    ),
+    "change": (
+        "The seed is the program before any edit. Tuned-on: the kept program on the reports that the search saw. "
+        "Cross-validated: the same search repeated without each fold's reports."
+    ),
+    "errors": (
+        "A ratio of labelled to present reports far from 1 shows a program that names a finding too often, or "
+        "too seldom."
+    ),
+    "origin": (
+        "A round keeps its wrong labels; the labels of the seed and of the kept programs are rebuilt from these and "
+        "the reference, and checked against the accuracy that was tracked."
+    ),
+}
+
+
+def _text(key: str, evidence: Evidence) -> tuple[str, ...]:
     """What stands above a chapter's tables and figures."""
     if key == "cohort":
-        yield evidence.cohort.source
-    elif key == "readers" and evidence.agreement:
-        yield (
-            "Each reader, and the program in that reader's place, is held against the majority of the other readers. The "
-            "reference itself is the majority of all, so a reader's own vote is in it, and a program that was tuned to it "
-            "was tuned to these readers."
-        )
-    elif key == "accuracy":
-        yield (
-            "Correct labels of scored ones, with exact (Clopper-Pearson) 95 % intervals. A high accuracy on a rare finding is "
-            "had by never naming it: read it beside recall, F1 and kappa."
-        )
-    elif key == "change":
-        yield (
-            "The seed is the program before any edit. Tuned-on: the kept program on the reports that the search saw. "
-            "Cross-validated: the same search repeated without each fold's reports."
-        )
-    elif key == "errors":
-        yield "A ratio of labelled to present reports far from 1 shows a program that names a finding too often, or too seldom."
-    elif key == "origin" and any(system.curves for system in evidence.systems):
-        yield (
-            "A round keeps its wrong labels; the labels of the seed and of the kept programs are rebuilt from these and the "
-            "reference, and checked against the accuracy that was tracked."
-        )
+        return (evidence.cohort.source,)
+    rounds = any(system.curves for system in evidence.systems)
+    return (TEXTS[key],) if key in TEXTS and (key != "origin" or rounds) else ()

@@ -120,7 +120,7 @@ def _origin(run: Run) -> Origin:
         finding=run.kept.finding,
         name=run.name,
         run_id=run.kept.run_id,
-        started=f"{run.kept.start_time:%Y-%m-%d %H:%M} UTC",
+        started=f"{run.kept.start_time:%Y-%m-%d %H:%M}",
         recipe=run.kept.tags.get("recipe", ""),
         stopped=run.kept.tags.get("stopped", ""),
         program_digest=run.kept.tags.get("program_digest", ""),

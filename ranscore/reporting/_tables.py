@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import quantiles
 
 from ranscore.agreement import Figure
-from ranscore.figures import Comparison, Evidence, Side, System
+from ranscore.figures import Comparison, Evidence, Origin, Side, System
 from ranscore.figures._evidence import f1_of
 from ranscore.figures._series import each_system
 from ranscore.figures._tables import Cell, Table, change, decimals, estimate, number, p_value, share, whole, words
@@ -23,7 +23,7 @@ def cohort_table(evidence: Evidence) -> Table:
     rows = [
         ("Reports", str(cohort.reports)),
         ("Patients", "not known" if cohort.patients is None else str(cohort.patients)),
-        ("Age, years", _spread(cohort.ages, f"known of {len(cohort.ages or ())}")),
+        ("Age, years", _spread(cohort.ages, f"known for {len(cohort.ages or ())}")),
         ("Sex", _parts(cohort.sexes, cohort.reports)),
         (f"Length, {cohort.length_unit}", _spread(cohort.lengths, "")),
         ("Language", cohort.language or "not known"),
@@ -185,7 +185,7 @@ def _tests(name: str, caption: str, comparison: Comparison) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for c in comparison.changes:
         found = c.estimates["accuracy"]
-        needed = words("more than there are") if c.needed is None else whole(c.needed)
+        needed = Cell(f">{c.n}", {"": None}) if c.needed is None else whole(c.needed)
         rows.append((
             words(c.name), whole(c.n), whole(c.right_before), whole(c.right_after), whole(c.only_before),
             whole(c.only_after), change(found.difference, found.interval), p_value(c.p), p_value(c.p_adjusted),
@@ -200,8 +200,8 @@ def _tests(name: str, caption: str, comparison: Comparison) -> Table:
         f"{comparison.headline}: {decimals(total.a)} and {decimals(total.b)}, difference "
         f"{change(total.difference, total.interval).text}; paired randomisation p {p_value(comparison.p).text}: "
         f"{comparison.verdict}.",
-        "Holm adjusts over the findings of this table. \u201ccannot tell\u201d does not mean equal. Discordant needed: how "
-        "many reports right on one side only, split as those found, would give p < 0.05 for this finding alone.",
+        "Holm adjusts over the findings of this table. \u201ccannot tell\u201d does not mean equal. Discordant needed: "
+        "how many reports right on one side only, split as those found, would give p < 0.05 for this finding alone.",
     )
     return Table(name, caption, columns, tuple(rows), notes)
 
@@ -211,12 +211,13 @@ def origin_tables(evidence: Evidence) -> Iterator[Table]:
     for name, title, system in each_system(evidence, "origins", "Programs"):
         if not system.origins:
             continue
-        columns = ("Finding", "Run", "Started", "Recipe", "Stopped because", "Program", "Prompt")
-        rows = tuple(
-            tuple(map(words, (o.name, o.run_id, o.started, o.recipe, o.stopped, short(o.program_digest), short(o.prompt_digest))))
-            for o in system.origins
-        )  # fmt: skip
+        columns = ("Finding", "Run", "Started (UTC)", "Recipe", "Stopped because", "Program", "Prompt")
+        rows = tuple(tuple(map(words, _origin(origin))) for origin in system.origins)
         yield Table(name, f"{title}: runs and digests (SHA-256, first twelve digits)", columns, rows)
+
+
+def _origin(o: Origin) -> tuple[str, ...]:
+    return (o.name, o.run_id, o.started, o.recipe, o.stopped, short(o.program_digest), short(o.prompt_digest))
 
 
 def short(digest: str) -> str:

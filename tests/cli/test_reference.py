@@ -174,7 +174,7 @@ def test_a_frozen_program_is_placed_among_the_readers(run: Run, frozen_seed: Fro
     code, _, said = run("agree", *READERS, "--program", "p.json")
     assert (code, "name them with --dataset" in said) == (2, True)
     code, _, said = run("agree", *READERS, "--program", "p.json", "--dataset", "demo-en")
-    assert (code, "150 reports that the readers read are not in demo-en (such as zh-001" in said) == (2, True)
+    assert (code, "150 reports that the readers read are not in demo-en (such as cn-001" in said) == (2, True)
     assert run("agree", "--dataset", "demo-zh", "--uncertain", "maybe")[0] == 2
 
 

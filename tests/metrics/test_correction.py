@@ -168,7 +168,7 @@ def test_a_program_without_errors_leaves_the_scores_bootstrap_interval() -> None
 
 @pytest.mark.parametrize("both", [True, False])
 def test_the_range_finds_the_score_behind_the_errors(both: bool) -> None:
-    """Errors pull the observed score far below the truth; the range holds the truth and leaves out the observed score."""
+    """Errors pull the observed score far below the truth; the range holds the truth and not the observed score."""
     rng = np.random.default_rng(1)
     truth = some_pairs(2_000, 4, rng)
     generated = labelled(truth[1], 0.85, 0.98, rng)
@@ -205,7 +205,7 @@ def test_no_finding_is_derived_from_the_corrected_findings() -> None:
 
 
 def test_a_finding_that_was_never_seen_keeps_an_open_range() -> None:
-    """No positive label among 30 reports, from a program that misses half: F1 may be anything but is not claimed to be 0."""
+    """No positive label among 30 reports, from a program that misses half: F1 is not claimed to be 0."""
     nothing = np.zeros((30, 1), dtype=np.int8)
     found = plausible_range(nothing, nothing, [(3, 0, 3, 50)], draws=500).f1[0]
     assert found is not None

@@ -33,7 +33,7 @@ Answer = Callable[[int, dict[str, Any]], "str | tuple[int, object] | None"]
 
 
 class Endpoint:
-    """The server: `answer` gets the number of the request and its body, and gives a reply, a status with a body, or nothing."""
+    """The server: `answer` gets a request's number and body, and gives a reply, a status with a body, or nothing."""
 
     def __init__(self, answer: Answer) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -99,7 +99,13 @@ def error(status: int, message: str) -> tuple[int, object]:
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own keys and addresses play no part."""
-    for variable in (*KEYS.values(), "HOSTED_VLLM_API_BASE", "HOSTED_VLLM_API_KEY", "OPENAI_API_BASE", "OPENAI_BASE_URL"):
+    for variable in (
+        *KEYS.values(),
+        "HOSTED_VLLM_API_BASE",
+        "HOSTED_VLLM_API_KEY",
+        "OPENAI_API_BASE",
+        "OPENAI_BASE_URL",
+    ):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -141,7 +147,7 @@ def label(endpoint: Endpoint, name: str = NAME, reports: list[Report] = REPORTS,
     ],
 )
 def test_one_word_is_the_answer(serve: Serve, says: str, value: str) -> None:
-    """Case, a full stop and a closed block of thought aside; every report is asked for once and its tokens are counted."""
+    """Case, a full stop and a closed block of thought aside; each report is one call whose tokens are counted."""
     endpoint = serve(lambda n, body: says)
     labelled = label(endpoint)
     assert [(x.report_id, x.value, x.reason) for x in labelled.labels] == [(i, value, "") for i in "abcd"]
@@ -344,7 +350,9 @@ def test_a_name_without_a_route_is_unknown(name: str) -> None:
 # Keys and settings.
 
 
-def test_the_key_comes_from_the_environment_and_stays_out_of_sight(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_comes_from_the_environment_and_stays_out_of_sight(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It reaches the server and stands neither in the model's settings nor in its representation."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     endpoint = serve(lambda n, body: "present")
@@ -385,9 +393,7 @@ def test_an_address_is_kept_without_its_credentials(monkeypatch: pytest.MonkeyPa
         (NAME, {"max_tokens": 5}, 5),
     ],
 )
-def test_a_thinking_model_may_write_more(
-    serve: Serve, name: str, settings: dict[str, Any], limit: int
-) -> None:
+def test_a_thinking_model_may_write_more(serve: Serve, name: str, settings: dict[str, Any], limit: int) -> None:
     """One word needs 16 tokens at most, thoughts need thousands, and a limit that is given holds."""
     endpoint = serve(lambda n, body: "present")
     label(endpoint, name, REPORTS[:1], **settings)
@@ -424,7 +430,9 @@ def test_a_vllm_server_that_fails_or_keeps_silent_leaves_its_reports_unanswered(
     endpoint = serve(lambda n, body: {1: "", 2: error(500, "boom"), 3: None}.get(n, "present"))
     labelled = label(endpoint, QWEN, concurrency=1, timeout=0.3)
     assert [x.value for x in labelled.labels] == ["unanswered"] * 3 + ["present"]
-    assert [word in x.reason for word, x in zip(("empty", "boom", "timed out"), labelled.labels, strict=False)] == [True] * 3
+    assert [word in x.reason for word, x in zip(("empty", "boom", "timed out"), labelled.labels, strict=False)] == [
+        True
+    ] * 3
     assert len(endpoint.bodies) == 4
 
 
@@ -439,5 +447,5 @@ def test_a_vllm_server_that_is_not_there_is_an_input_error() -> None:
 
 def test_a_provider_that_nobody_knows_is_an_input_error() -> None:
     """A route that litellm has never heard of stops at the first call, which never leaves the machine."""
-    with pytest.raises(InputError, match="(?i)provider not provided"):
+    with pytest.raises(InputError, match=r"(?i)provider not provided"):
         label_reports(PROGRAM, REPORTS, open_model("nosuch/model", retries=0, cache=False))

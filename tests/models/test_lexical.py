@@ -482,7 +482,9 @@ def test_it_answers_with_the_words_that_it_is_asked_for(yes: str, no: str) -> No
     form = AnswerForm(present=yes, absent=no)
     told = program(EFFUSION, exemplars=((MENISCUS, "present"), (IMPLANT, "absent")), form=form)
     assert [answer(told, t) for t in ("Effusion.", "No effusion.", MENISCUS, IMPLANT)] == [yes, no, yes, no]
-    labels = label_reports(told, [Report(report_id="a", text="Effusion."), Report(report_id="b", text="Clear.")], open_model("lexical"))
+    labels = label_reports(
+        told, [Report(report_id="a", text="Effusion."), Report(report_id="b", text="Clear.")], open_model("lexical")
+    )
     assert labels.column() == {"a": 1, "b": 0}
 
 

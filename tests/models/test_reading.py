@@ -181,7 +181,14 @@ def test_a_recommendation_with_nothing_ahead_takes_nothing_back(text: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["Yyy: no\nZzz: small", "No yyy. Resolved. Zzz is new.", "Yyy? Zzz is seen.", "yyy：无；zzz", "yyy未见，zzz", "yyy病史，zzz"],
+    [
+        "Yyy: no\nZzz: small",
+        "No yyy. Resolved. Zzz is new.",
+        "Yyy? Zzz is seen.",
+        "yyy：无；zzz",
+        "yyy未见，zzz",
+        "yyy病史，zzz",
+    ],
 )
 def test_a_cue_of_one_statement_leaves_the_next_alone(text: str) -> None:
     """What is said of yyy is not said of zzz."""
@@ -197,7 +204,9 @@ def test_a_cue_inside_a_gap_takes_the_match_back_and_one_inside_the_phrase_does_
     assert status("No line.", "line") == ["negation"]
 
 
-@pytest.mark.parametrize("text", ["Zzz was seen. It has resolved.", "Zzz.\nThis has now cleared.", "曾见zzz。现已吸收。"])
+@pytest.mark.parametrize(
+    "text", ["Zzz was seen. It has resolved.", "Zzz.\nThis has now cleared.", "曾见zzz。现已吸收。"]
+)
 def test_a_pronoun_reaches_the_sentence_before(text: str) -> None:
     """`It has resolved` speaks of what was just named."""
     assert status(text, "zzz")[0] != "asserted"
@@ -208,7 +217,23 @@ def test_a_sentence_of_its_own_does_not_reach_back() -> None:
     assert status("Zzz is seen. The edema has resolved.", "zzz") == ["asserted"]
 
 
-PIECES = ("no", "zzz", ",", ".", "and", "but", "may be", "?", "\n", "has resolved", "history of", "the", "未见", "，", "可能")
+PIECES = (
+    "no",
+    "zzz",
+    ",",
+    ".",
+    "and",
+    "but",
+    "may be",
+    "?",
+    "\n",
+    "has resolved",
+    "history of",
+    "the",
+    "未见",
+    "，",
+    "可能",
+)
 
 
 @settings(deadline=None, max_examples=60)

@@ -71,6 +71,7 @@ CELLS = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(CELLS)
 def test_the_objective_is_kappa_or_f1_of_the_whole_set(cells: list[tuple[int, str]]) -> None:
     """The value is scikit-learn's kappa (or F1) over the answered certain cells, less for each unanswered one."""
@@ -106,6 +107,7 @@ def test_an_undefined_kappa_is_no_number(values: list[int], answers: list[str], 
     assert scored.value == value
 
 
+@settings(max_examples=50)
 @given(CELLS, st.data())
 def test_an_unanswered_cell_lowers_the_value(cells: list[tuple[int, str]], data: st.DataObject) -> None:
     """A set of right answers is worth more than the same with some of them missing, and nothing beats by silence."""
@@ -265,6 +267,7 @@ def test_a_model_that_cannot_tell_is_asked_about_every_report() -> None:
     assert objective.calls == 6
 
 
+@settings(max_examples=50)
 @given(budget=st.integers(1, 40), picks=st.lists(st.integers(0, 4), min_size=1, max_size=12))
 def test_a_budget_is_never_passed(budget: int, picks: list[int]) -> None:
     """However many candidates are scored, the model is asked at most as often as the budget allows."""

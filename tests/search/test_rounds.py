@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ranscore
@@ -86,6 +86,7 @@ def marked_task(model: Model, size: int = 24) -> tuple[Task, tuple[ErrorNote, ..
     return Task(FINDING, "Pneumothorax", reports, reference, model), tuple(notes)
 
 
+@settings(max_examples=60)
 @given(
     values=st.lists(st.tuples(st.sampled_from([1, 0, -1]), st.integers(0, 12)), min_size=2, max_size=60),
     folds=st.integers(2, 8),
