@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from ranscore.catalog import asked_ids, finding_ids, finding_name
 from ranscore.errors import InputError
 from ranscore.freezing import FrozenProgram
 from ranscore.metrics._correction import Confusion, Prevalence, plausible_range, rogan_gladen
+from ranscore.metrics._verdicts import MINIMUM_POSITIVES
 from ranscore.policies import Policies, apply_policies, pick_findings
 from ranscore.records import ABSENT, PRESENT, LabelTable, Record
 from ranscore.reference.derive import DEVICES, NO_FINDING
@@ -162,16 +163,14 @@ def _prevalence(table: LabelTable, finding: str, score: FindingScore | None) -> 
     return CorrectedPrevalence(k=found.k, n=found.n, estimate=found.estimate, interval=found.interval)
 
 
-def _remarks(scores: Mapping[str, FindingScore], sides: Literal["both", "generated"]) -> list[str]:
-    if sides == "generated":
-        lines = [
-            "assumes that the reference's labels are right, and that the program errs as often here as on its reference"
-        ]
-    few = [f"{s.name} ({s.positives})" for s in scores.values() if s.positives < 10]
-    lines = [
-        "assumes that both sides' labels are the program's, that it errs as often here as on its reference, and "
-        "independently on the two reports of a pair; errors made alike on both sides are not seen"
-    ]
+def _remarks(scores: Mapping[str, FindingScore], sides: Literal["both", "generated"]) -> Iterator[str]:
+    if sides == "both":
+        yield (
+            "assumes that both sides' labels are the program's, that it errs as often here as on its reference, and "
+            "independently on the two reports of a pair; errors made alike on both sides are not seen"
+        )
+    else:
+        yield "assumes that the reference's labels are right, and the program errs as often here as on its reference"
+    few = [f"{s.name} ({s.positives})" for s in scores.values() if s.positives < MINIMUM_POSITIVES]
     if few:
-        lines.append(f"sensitivity rests on fewer than 10 positives for {', '.join(few)}")
-    return lines
+        yield f"sensitivity rests on fewer than {MINIMUM_POSITIVES} positives for {', '.join(few)}"

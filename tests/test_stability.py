@@ -1,4 +1,4 @@
-"""The noise floor: how often answers flip between runs, counted against known flips, and what it does to a Ran Score."""
+"""The noise floor: answers that flip between runs, counted against known flips, and what they do to a Ran Score."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from ranscore import catalog
 from ranscore.cli import build
+from ranscore.cli.stability import print_stability
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError
 from ranscore.freezing import FrozenProgram, freeze, freeze_finding, save_frozen
@@ -157,7 +158,7 @@ def truth_of(frozen: FrozenProgram) -> LabelTable:
 
 
 def test_the_smallest_difference_is_that_between_runs_or_the_bootstraps(all_findings: FrozenProgram) -> None:
-    """Every run's score is scikit-learn's, the 95th percentile numpy's, and the larger of the two noises is reported."""
+    """Every run's score is scikit-learn's, the 95th percentile numpy's, and the larger of the two noises counts."""
 
     def script(name: str, number: int, run: int) -> str:
         flips = name == "Pneumothorax" and number in (2, 3) and run > 0
@@ -282,6 +283,19 @@ def test_the_command_says_plainly_that_a_model_is_deterministic(
     assert told["deterministic"] is True
     assert told["overall"]["cells"] == 60
     assert told["noise"]["smallest_difference"] == 0
+
+
+def test_flips_are_said_in_words(all_findings: FrozenProgram, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model that flips is called so, each pair of runs is listed, and the difference that means nothing is named."""
+    found = measure(all_findings, flip_two, 2, truth_of(all_findings))
+    print_stability(found)
+    shown = capsys.readouterr().out
+    assert "Not deterministic: flips 2/199 0.0101 [0.0012, 0.0358]" in shown
+    assert "1 more cells stayed unanswered" in shown
+    assert "1 and 2" in shown
+    assert found.noise is not None
+    assert f"a difference of Ran Score below {found.noise.smallest_difference:.4f} means nothing" in shown
+    assert "Deterministic:" not in shown
 
 
 def test_the_command_refuses_what_is_no_list_of_numbers(few: FrozenProgram, small_card: Path, tmp_path: Path) -> None:

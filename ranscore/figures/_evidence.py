@@ -68,6 +68,11 @@ class Side:
         """The kind in print."""
         return TITLES[self.kind]
 
+    @property
+    def who(self) -> str:
+        """Who labelled: a program and how it was scored, or whoever made a table of labels."""
+        return self.title if self.kind in ("applied", "labels") else f"Program, {self.title.lower()}"
+
     def of(self, finding: str) -> FindingScore | None:
         """One finding's scores."""
         return next((score for score in self.scores if score.finding == finding), None)
@@ -185,7 +190,7 @@ class System:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that figures and tables are made of; `agreement` is the readers' alone, `minimum_votes` make a majority."""
+    """All that figures and tables are made of; `agreement` tells the readers', `minimum_votes` make a majority."""
 
     cohort: Cohort
     systems: tuple[System, ...]
@@ -202,7 +207,7 @@ class Evidence:
         return tuple((s.finding, s.name) for s in self.cohort.support if s.finding in scored)
 
     def label(self, system: System, side: Side) -> str:
-        """How a side of a system is called: by its kind alone where there is one system."""
+        """How a side of a system is called: by its kind alone where there is one system, by name where that is plain."""
         if len(self.systems) == 1:
             return side.title
-        return system.name if len(system.sides) == 1 else f"{system.name}, {side.title.lower()}"
+        return system.name if side.kind in ("applied", "labels") else f"{system.name}, {side.title.lower()}"

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 TITLE = "Human ceiling"
 READER = Mark("|", BLACK)
 NOTE = (
-    "Place: the program's kappa below, within or above the readers' range. Verdict: whether the interval of the "
-    "program less the reader it replaces leaves out 0, finding by finding, not adjusted for their number."
+    "Place: the program's kappa below, within or above the readers' range. Verdict: the program less the reader it "
+    "replaces, by the bootstrap, adjusted over the findings by Holm; \u201ccannot tell\u201d with too few positives."
 )
 
 
@@ -51,7 +51,7 @@ def _describe(report: AgreementReport, system: System) -> str:
     findings = report.ceiling[:-2]
     counts = [(place, sum(row.kappa.place == place for row in findings)) for place in ("below", "within", "above")]
     unclear = sum(row.kappa.place == "undefined" for row in findings)
-    kind = system.main.title.lower()
+    kind = system.main.who.lower()
     return (
         f"For each of {len(findings)} findings the range of {len(report.raters)} readers' kappa against the majority "
         f"of the other readers, and the program's kappa ({kind}) with its 95 % interval. The program is "
@@ -64,7 +64,7 @@ def _describe(report: AgreementReport, system: System) -> str:
 def _tabulate(name: str, title: str, report: AgreementReport, system: System) -> Table:
     columns = (
         "Finding", "Positives", "Lowest reader", "Mean reader", "Highest reader",
-        f"Program ({system.main.title.lower()})", "Program less reader", "Place", "Verdict",
+        system.main.who, "Program less reader", "Place", "Verdict",
     )  # fmt: skip
     caption = f"{title}: Cohen's kappa against the majority of the other readers, 95 % bootstrap interval"
     return Table(name, caption, columns, tuple(_row(row) for row in report.ceiling), (NOTE,))
@@ -111,7 +111,7 @@ def _draw(report: AgreementReport, system: System) -> Figure:
     )
     put_legend(
         figure,
-        [("A reader", READER), ("The readers' mean", Mark("d", GREY)), (f"Program, {system.main.title.lower()}", mark)],
+        [("A reader", READER), ("The readers' mean", Mark("d", GREY)), (system.main.who, mark)],
     )
     return figure
 

@@ -58,7 +58,7 @@ def _describe(report: AgreementReport, system: System) -> str:
         f"{decimals(min(values, default=None))} to {decimals(max(values, default=None))}. Right: a row for each "
         "finding, a column for each reader and the program, each against the majority of the other readers; the mean "
         f"over the findings is {decimals(mean.lowest)} to {decimals(mean.highest)} for the readers and "
-        f"{decimals(program)} for the program ({system.main.title.lower()})."
+        f"{decimals(program)} for the program ({system.main.who.lower()})."
     )
 
 
@@ -71,7 +71,7 @@ def _tabulate(name: str, title: str, report: AgreementReport, system: System) ->
         rows.append((words(f"{rater} with"), *cells, words("")))
     for row, values in zip(report.ceiling, _ceiling_grid(report), strict=True):
         rows.append((words(f"{row.name}, with the others' majority"), *map(number, values)))
-    columns = ("Cohen's kappa", *report.raters, f"Program ({system.main.title.lower()})")
+    columns = ("Cohen's kappa", *report.raters, system.main.who)
     return Table(name, f"{title}: pairs on all cells, then each finding", columns, tuple(rows))
 
 
@@ -89,7 +89,7 @@ def _draw(report: AgreementReport, system: System) -> Figure:
     right.set_title("Against the majority of the other readers", fontsize=9)
     right.axvline(len(report.raters) - 0.5, color=BLACK, linewidth=1.5)
     right.axhline(len(report.ceiling) - 2.5, color=BLACK, linewidth=1.0)
-    figure.supxlabel(f"Cohen's kappa; darker is lower; program: {system.main.title.lower()}", fontsize=8.5)
+    figure.supxlabel(f"Cohen's kappa; darker is lower; last column: {system.main.who.lower()}", fontsize=8.5)
     return figure
 
 

@@ -63,10 +63,12 @@ def gather(wanted: Wanted) -> Evidence:
     settings = Settings(wanted.resamples, wanted.seed)
     built = _build(runs, wanted, dataset, settings)
     panel = _panel(name, wanted, dataset)
+    systems = _with_agreement(built, panel, settings)
+    measured = next((system.agreement for system in systems if system.agreement), None)
     return Evidence(
         cohort=describe_cohort(dataset, name, wanted.data),
-        systems=_with_agreement(built, panel, settings),
-        agreement=measure_panel(panel, None, settings) if panel else None,
+        systems=systems,
+        agreement=measured or (measure_panel(panel, None, settings) if panel else None),
         minimum_votes=panel.minimum if panel else None,
         resamples=wanted.resamples,
         seed=wanted.seed,

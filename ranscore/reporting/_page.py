@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from ranscore.figures import Cell, Drawn, Evidence, Table
-from ranscore.reporting._words import in_short, not_shown
+from ranscore.reporting._words import in_short, not_shown, opening
 
 FOLDER = Path(__file__).parent
 BANDED_FROM = 6  # columns
@@ -72,9 +72,13 @@ def _paragraphs(texts: Iterable[str], kind: str = "") -> str:
 
 
 def _short(evidence: Evidence, lines: Sequence[str]) -> str:
-    signatures = _paragraphs(lines, ' class="signature"')
-    heading = '<section aria-labelledby="short"><h2 id="short">In short</h2>'
-    return f"{heading}\n{_paragraphs(in_short(evidence))}\n{signatures}</section>"
+    parts = ['<section aria-labelledby="short"><h2 id="short">In short</h2>', _paragraphs([opening(evidence)])]
+    for system in evidence.systems:
+        if len(evidence.systems) > 1:
+            parts.append(f"<h3>{escape(system.name)}</h3>")
+        parts.append(_paragraphs(in_short(system)))
+    parts.append(_paragraphs(lines, ' class="signature"'))
+    return "\n".join(parts) + "</section>"
 
 
 def _limits(evidence: Evidence) -> str:

@@ -127,7 +127,7 @@ def signatures(evidence: Evidence) -> list[str]:
             score = side.ran_score
             line = score.signature if score else signature_line(policies, None, len(side.scores))
             lines.setdefault(line, []).append(evidence.label(system, side))
-    return [f"{', '.join(names)}: {line}" for line, names in lines.items()]
+    return [f"{'; '.join(names)}: {line}" for line, names in lines.items()]
 
 
 TEXTS = {
@@ -140,10 +140,6 @@ TEXTS = {
         "Correct labels of scored ones, with exact (Clopper-Pearson) 95 % intervals. A high accuracy on a rare finding "
         "is had by never naming it: read it beside recall, F1 and kappa."
     ),
-    "change": (
-        "The seed is the program before any edit. Tuned-on: the kept program on the reports that the search saw. "
-        "Cross-validated: the same search repeated without each fold's reports."
-    ),
     "errors": (
         "A ratio of labelled to present reports far from 1 shows a program that names a finding too often, or "
         "too seldom."
@@ -155,9 +151,20 @@ TEXTS = {
 }
 
 
+KINDS = {
+    "tuned-on": "Tuned-on: the kept program on the reports that the search saw.",
+    "cross-validated": "Cross-validated: the same search repeated without each fold's reports.",
+    "applied": "Frozen program: its labels of these reports, on which it was not tuned.",
+}
+
+
 def _text(key: str, evidence: Evidence) -> tuple[str, ...]:
     """What stands above a chapter's tables and figures."""
     if key == "cohort":
         return (evidence.cohort.source,)
+    if key == "change":
+        kinds = {comparison.after.kind for system in evidence.systems for comparison in system.comparisons}
+        known = [text for kind, text in KINDS.items() if kind in kinds]
+        return (" ".join(["The seed is the program before any edit.", *known]),)
     rounds = any(system.curves for system in evidence.systems)
     return (TEXTS[key],) if key in TEXTS and (key != "origin" or rounds) else ()

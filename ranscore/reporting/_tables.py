@@ -13,7 +13,7 @@ from ranscore.figures._tables import Cell, Table, change, decimals, estimate, nu
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.scoring import FindingScore, Interval
 
-MACRO = "mean of F1"
+MACRO = "Mean of F1"
 
 
 def cohort_table(evidence: Evidence) -> Table:

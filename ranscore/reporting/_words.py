@@ -22,20 +22,18 @@ PRESENCE = (
 )
 
 
-def in_short(evidence: Evidence) -> Iterator[str]:
-    """The result in a few sentences, the figure to rely on first."""
+def opening(evidence: Evidence) -> str:
+    """One sentence on what is reported."""
     cohort, findings = evidence.cohort, len(evidence.findings)
     named = [f"{s.name} ({s.model})" if s.model not in ("", s.name) else s.name for s in evidence.systems]
-    yield (
+    return (
         f"{cohort.reports} reports, {findings} finding{'s' * (findings != 1)}, labelled by {', '.join(named)} and held "
         f"against {'the majority of readers' if cohort.reference_kind == 'raters' else 'one reference'}."
     )
-    for system in evidence.systems:
-        of = "" if len(evidence.systems) == 1 else f"{system.name}: "
-        yield from (of + text for text in _system(system))
 
 
-def _system(system: System) -> Iterator[str]:
+def in_short(system: System) -> Iterator[str]:
+    """The result of one system in a few sentences, the figure to rely on first."""
     compared = [side for comparison in system.comparisons for side in (comparison.before, comparison.after)]
     if system.main not in compared:
         name, value, interval = headline(system, system.main)
@@ -89,13 +87,13 @@ def _ceiling(system: System) -> str:
     mean = system.agreement.ceiling[-1].kappa if system.agreement else None
     below, within, above = (sum(r.kappa.place == place for r in rows) for place in ("below", "within", "above"))
     text = (
-        f"Human ceiling: the program's kappa ({system.main.title.lower()}) with the majority of the other readers lies "
-        f"within the readers' range on {within} of {len(rows)} findings, below it on {below}, above it on {above}"
+        f"Human ceiling: kappa ({system.main.who.lower()}) with the majority of the other readers lies within "
+        f"the readers' range on {within} of {len(rows)} findings, below it on {below}, above it on {above}"
     )
     if mean and mean.program and mean.difference:
         text += (
             f"; mean over the findings {decimals(mean.program.value)}, readers {decimals(mean.mean.value)}, difference "
-            f"{change(mean.difference.value, mean.difference.interval).text}"
+            f"{change(mean.difference.value, mean.difference.interval).text}, {mean.verdict or 'cannot tell'}"
         )
     return f"{text}."
 

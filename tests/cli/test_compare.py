@@ -1,4 +1,4 @@
-"""`ranscore compare`, `ranscore models` and the policies and corrections of `ranscore score`, as a person types them."""
+"""`compare`, `models`, and the policies and corrections of `score`, as a person types them."""
 
 from __future__ import annotations
 
@@ -72,6 +72,19 @@ def program(frozen_seed: FrozenProgram, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("program") / "program.json"
     save_frozen(frozen.model_copy(update={"sha256": frozen.content_digest()}), path)
     return path
+
+
+@pytest.fixture(scope="module")
+def tiny_card(small_card: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The card of six reports."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for name in ("reports.jsonl", "labels.jsonl"):
+        lines = (small_card.parent / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / name).write_text("".join(lines[:6]), encoding="utf-8")
+    card = json.loads(small_card.read_text(encoding="utf-8"))
+    card = {key: value for key, value in card.items() if key != "notes"}
+    (folder / "card.yaml").write_text(json.dumps(card), encoding="utf-8")
+    return folder / "card.yaml"
 
 
 def test_readers_as_systems(run: Run, raters: Path, tmp_path: Path) -> None:
@@ -183,16 +196,16 @@ def test_models_prints_accuracy_for_every_finding_and_model(run: Run, program: P
 
 
 def test_models_with_an_endpoint_that_gives_no_readable_answer_ends_with_3(
-    run: Run, program: Path, small_card: Path, endpoint: object
+    run: Run, program: Path, tiny_card: Path, endpoint: object
 ) -> None:
     """The table is printed, with the unanswered cells; the command says so and ends non-zero."""
     endpoint.answer = lambda text: "maybe"  # type: ignore[attr-defined]
     address = f"http://{endpoint.address}"  # type: ignore[attr-defined]
-    options = ["--dataset", small_card, "--bootstrap", 0, "--api-base", f"hosted_vllm/m={address}"]
+    options = ["--dataset", tiny_card, "--bootstrap", 0, "--api-base", f"hosted_vllm/m={address}"]
     done = run("models", "--program", program, "--model", "lexical", "--model", "hosted_vllm/m", *options)
     assert done.code == 3
-    assert "(60 unanswered)" in done.out
-    assert "hosted_vllm/m 1200" in done.err
+    assert "(6 unanswered)" in done.out
+    assert "hosted_vllm/m 120" in done.err
 
 
 @pytest.mark.parametrize(
