@@ -206,7 +206,7 @@ class Part:
 
 
 def ends(parts: list[Part], words: list[str], at: int, gap: bool = False) -> set[int]:
-    """All places where the parts may end when they begin at a place; `gap` is one that a part left out leaves behind."""
+    """All places where the parts may end that begin at a place; `gap` is one that a part left out leaves behind."""
     if not parts:
         return {at}
     first, rest = parts[0], parts[1:]

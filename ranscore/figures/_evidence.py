@@ -207,7 +207,7 @@ class Evidence:
         return tuple((s.finding, s.name) for s in self.cohort.support if s.finding in scored)
 
     def label(self, system: System, side: Side) -> str:
-        """How a side of a system is called: by its kind alone where there is one system, by name where that is plain."""
+        """How a side of a system is called: by its kind where there is one system, else by its name and kind."""
         if len(self.systems) == 1:
             return side.title
         return system.name if side.kind in ("applied", "labels") else f"{system.name}, {side.title.lower()}"

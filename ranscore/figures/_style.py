@@ -128,10 +128,10 @@ def _inline(svg: str, picture: Picture) -> str:
 
 
 def make_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of some inches."""
+    """An empty figure of some inches, large enough for a legend and one row."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(max(width, 4.4), max(height, 2.0)), layout="constrained")
 
 
 def name_rows(axes: Axes, names: Sequence[str], grid: bool = True) -> None:

@@ -59,7 +59,8 @@ def _draw(evidence: Evidence, series: Series) -> Figure:
     axes.set_xlim(left, 1.0)
     axes.axvline(0.95, color="#909090", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     axes.set_xlabel("Accuracy, with exact 95 % interval; broken line at 0.95")
-    _annotate(axes, evidence, series)
+    if len(evidence.systems) == 1:
+        _annotate(axes, evidence, series)
     put_legend(figure, [(title, mark) for title, mark, _ in series])
     return figure
 

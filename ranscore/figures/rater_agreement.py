@@ -79,13 +79,14 @@ def _draw(report: AgreementReport, system: System) -> Figure:
     figure = make_figure(1.0 + 0.19 * len(report.ceiling))
     left, right = figure.subplots(1, 2, width_ratios=(len(report.raters), len(report.raters) + 1))
     ceiling = _ceiling_grid(report)
+    last = "Labels" if system.main.kind == "labels" else "Program"
     values = [v for row in [*pair_grid(report), *ceiling] for v in row if v is not None]
     low = min([0.9, *values])
     _heat(left, pair_grid(report), report.raters, report.raters, low)
     left.set_title("Pairs of readers, all cells", fontsize=9)
     left.set_box_aspect(1)
     left.set_anchor("N")
-    _heat(right, ceiling, [row.name for row in report.ceiling], [*report.raters, "Program"], low)
+    _heat(right, ceiling, [row.name for row in report.ceiling], [*report.raters, last], low)
     right.set_title("Against the majority of the other readers", fontsize=9)
     right.axvline(len(report.raters) - 0.5, color=BLACK, linewidth=1.5)
     right.axhline(len(report.ceiling) - 2.5, color=BLACK, linewidth=1.0)

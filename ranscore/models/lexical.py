@@ -107,19 +107,23 @@ def _exemplar_evidence(told: Instructions, reading: Reading) -> tuple[list[tuple
     for span, tokens in reading.tokens:
         for_it, passage = _closest(told.positive, tokens)
         against, _ = _closest(told.negative, tokens)
-        if against >= LIKE_ENOUGH and against > for_it:
+        if against[0] >= LIKE_ENOUGH and against > for_it:
             vetoed.append(span)
-        elif for_it >= LIKE_ENOUGH and for_it > against:
+        elif for_it[0] >= LIKE_ENOUGH and for_it > against:
             extra.append(Evidence(*span, passage, "asserted"))
     return vetoed, extra
 
 
-def _closest(exemplars: tuple[tuple[str, frozenset[str]], ...], tokens: frozenset[str]) -> tuple[float, str]:
-    best, source = 0.0, ""
+Likeness = tuple[float, int]  # the share of a passage's tokens that a sentence holds, and their number
+
+
+def _closest(exemplars: tuple[tuple[str, frozenset[str]], ...], tokens: frozenset[str]) -> tuple[Likeness, str]:
+    best: Likeness = (0.0, 0)
+    source = ""
     for passage, wanted in exemplars:
-        share = len(wanted & tokens) / len(wanted)
-        if share > best:
-            best, source = share, passage
+        held = len(wanted & tokens)
+        if (held / len(wanted), held) > best:
+            best, source = (held / len(wanted), held), passage
     return best, source
 
 

@@ -88,6 +88,8 @@ def statuses(told: Program, text: str) -> list[str]:
         "No pneumothorax and a small effusion.",
         "No pneumothorax with a small effusion.",
         "No pneumothorax is seen, the effusion is small.",
+        "No pneumothorax is seen, effusion at the right base.",
+        "No pneumothorax, effusion persists.",
         "There is no pneumothorax and the effusion is unchanged.",
         "Without pneumothorax, there is an effusion.",
         "Effusion without pneumothorax.",
@@ -436,6 +438,16 @@ def test_of_two_exemplars_the_closer_one_counts() -> None:
     told = program(exemplars=((MENISCUS, "present"), (IMPLANT, "absent")))
     assert (answer(told, MENISCUS), answer(told, IMPLANT)) == ("present", "absent")
     assert answer(program(exemplars=((MENISCUS, "present"), (MENISCUS, "absent"))), MENISCUS) == "absent"
+
+
+def test_a_negative_exemplar_that_is_less_like_the_sentence_vetoes_nothing() -> None:
+    """Where both passages are like a sentence, the closer one decides over the rules too."""
+    longer = MENISCUS.replace(".", " and is an implant.")
+    told = program(("meniscus",), exemplars=((MENISCUS, "present"), (longer, "absent")))
+    assert "exemplar" not in statuses(told, MENISCUS)
+    assert (answer(told, MENISCUS), answer(told, longer)) == ("present", "absent")
+    turned = program(("meniscus",), exemplars=((MENISCUS, "absent"), (longer, "present")))
+    assert (answer(turned, MENISCUS), statuses(turned, MENISCUS)) == ("absent", ["exemplar"])
 
 
 def test_a_negative_exemplar_does_not_lift_a_negation() -> None:

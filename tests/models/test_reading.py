@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranscore.catalog import languages
-from ranscore.models._reading import Reading, content_tokens, cue_set, read
+from ranscore.models._reading import Reading, _speaks, content_tokens, cue_set, read
 from ranscore.phrases import normalize
 
 REPORT = """INDICATION: Rule out pneumonia.
@@ -145,6 +145,22 @@ def test_plain_cues_reach_what_stands_on_their_side(code: str, kind: str, side: 
 def test_of_overlapping_cues_the_longest_counts_and_a_not_silences_its_own_kind_only(text: str, expected: str) -> None:
     """`cannot be excluded` is a hedge although it holds `not`, `very unlikely` a negation although it holds a hedge."""
     assert status(text, "zzz") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("listed", "counts"),
+    [
+        (["negation before"], "negation before"),
+        (["not negation", "negation before"], "not negation"),
+        (["not negation", "hedge after"], "hedge after"),
+        (["not hedge", "hedge before", "negation after"], "negation after"),
+        (["not negation", "hedge before", "hedge after"], "hedge both"),
+        (["negation before", "hedge after"], "negation before"),
+    ],
+)
+def test_a_wording_that_is_listed_twice_counts_once(listed: list[str], counts: str) -> None:
+    """A `not` silences its own kind; the same kind on both sides looks both ways; else the first counts."""
+    assert _speaks(listed) == counts
 
 
 @pytest.mark.parametrize(
