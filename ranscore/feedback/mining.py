@@ -1,7 +1,7 @@
 """Candidate rules mined from development errors themselves, where no reader wrote a note; marked `mined`.
 
-A stating wording counts only where several missed reports share it: what a single one says is left to the readers' notes.
-A look-alike is the wording around a false alarm, narrow enough to stand for itself.
+A stating wording counts only where several missed reports share it: what a single one says is left to the readers'
+notes. A look-alike is the wording around a false alarm, narrow enough to stand for itself.
 """
 
 from __future__ import annotations
