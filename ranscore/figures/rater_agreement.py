@@ -76,7 +76,7 @@ def _tabulate(name: str, title: str, report: AgreementReport, system: System) ->
 
 
 def _draw(report: AgreementReport, system: System) -> Figure:
-    figure = make_figure(1.0 + 0.19 * len(report.ceiling))
+    figure = make_figure(max(1.0 + 0.19 * len(report.ceiling), 0.9 + 0.4 * len(report.raters)))
     left, right = figure.subplots(1, 2, width_ratios=(len(report.raters), len(report.raters) + 1))
     ceiling = _ceiling_grid(report)
     last = "Labels" if system.main.kind == "labels" else "Program"
