@@ -356,3 +356,19 @@ def test_a_mapping_is_a_mapping() -> None:
     assert catalog.as_mapping({"a": 1}, "x.yaml") == {"a": 1}
     with pytest.raises(InputError, match=r"x\.yaml: found list, expected a mapping"):
         catalog.as_mapping([], "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("emphysema", "emphysema"),
+        ("calcification(lung and mediastinal)", "calcification"),
+        ("Trachea and bronchus", "trachea_and_bronchus"),
+        ("mediastinal other", "mediastinal_other"),
+        ("ENLARGED CARDIOMEDIASTINUM", "enlarged_cardiomediastinum"),
+        ("No Finding", "no_finding"),
+    ],
+)
+def test_the_names_of_the_papers_release_and_of_chexpert_are_understood(name: str, finding: str) -> None:
+    """Whatever their case, the columns of other label files lead to the findings."""
+    assert catalog.finding_id(name) == finding

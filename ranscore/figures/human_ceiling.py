@@ -51,7 +51,7 @@ def _describe(report: AgreementReport, system: System) -> str:
     findings = report.ceiling[:-2]
     counts = [(place, sum(row.kappa.place == place for row in findings)) for place in ("below", "within", "above")]
     unclear = sum(row.kappa.place == "undefined" for row in findings)
-    kind = system.main.who.lower()
+    kind = system.main.title.lower()
     return (
         f"For each of {len(findings)} findings the range of {len(report.raters)} readers' kappa against the majority "
         f"of the other readers, and the program's kappa ({kind}) with its 95 % interval. The program is "

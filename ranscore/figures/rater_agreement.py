@@ -58,7 +58,7 @@ def _describe(report: AgreementReport, system: System) -> str:
         f"{decimals(min(values, default=None))} to {decimals(max(values, default=None))}. Right: a row for each "
         "finding, a column for each reader and the program, each against the majority of the other readers; the mean "
         f"over the findings is {decimals(mean.lowest)} to {decimals(mean.highest)} for the readers and "
-        f"{decimals(program)} for the program ({system.main.who.lower()})."
+        f"{decimals(program)} for the program ({system.main.title.lower()})."
     )
 
 

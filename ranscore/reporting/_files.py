@@ -23,8 +23,9 @@ def check_output(path: Path) -> None:
         raise InputError(
             f"{folder}: is a file, and the figures and tables go into a folder of that name; move it away."
         )
-    write_whole(folder / ".probe", b"")
-    (folder / ".probe").unlink()
+    probe = path.with_name(f".{path.name}.probe")
+    write_whole(probe, b"")
+    probe.unlink()
 
 
 def folder_of(path: Path) -> Path:

@@ -134,12 +134,12 @@ def system_of_frozen(path: Path, dataset: Dataset, settings: Settings) -> Built:
     Raises InputError for a program whose model is not in this process: a report asks no endpoint.
     """
     frozen = load_frozen(path)
-    model = open_model(frozen.model.name)
-    if not model.embedded:
+    if "/" in frozen.model.name:
         raise InputError(
             f"{path}: its model {frozen.model.name} runs elsewhere, and a report asks no endpoint; expected its "
             f"labels: make them with `ranscore extract`, and give them with --generated {path.stem}=labels.csv."
         )
+    model = open_model(frozen.model.name)
     seed = extract(freeze_seed(), dataset.reports, model).table
     seed = pick_findings(seed, [f for f in seed.findings if f in frozen.findings or f == NO_FINDING])
     labels = extract(frozen, dataset.reports, model).table

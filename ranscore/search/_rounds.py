@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ranscore import catalog, registry
@@ -139,9 +139,8 @@ def run_rounds(
 def _with_stop(current: Round, recipe: Recipe, before: Round | None = None) -> Round:
     score = current.scored.score
     stopped = ""
-    if (score.accuracy or 0.0) >= recipe.target_accuracy and (
-        score.kappa if score.kappa is not None else 1.0
-    ) >= recipe.target_kappa:
+    kappa = 1.0 if score.kappa is None else score.kappa
+    if (score.accuracy or 0.0) >= recipe.target_accuracy and kappa >= recipe.target_kappa:
         stopped = "targets reached"
     elif current.number >= recipe.rounds:
         stopped = f"{recipe.rounds} rounds done"
@@ -149,12 +148,7 @@ def _with_stop(current: Round, recipe: Recipe, before: Round | None = None) -> R
         stopped = current.stopped
     elif before is not None and current.scored.value <= before.scored.value:
         stopped = "nothing better was found"
-    return _replace(current, stopped)
-
-
-def _replace(current: Round, stopped: str) -> Round:
-    values = {k: getattr(current, k) for k in current.__dataclass_fields__}
-    return Round(**(values | {"stopped": stopped}))
+    return replace(current, stopped=stopped)
 
 
 def _round(objective: Objective, number: int, scored: Scored, calls: int, tokens: int, **more: object) -> Round:

@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ranscore
+from ranscore.cli import report
+from ranscore.errors import InputError
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ranscore.__file__).parents[1]), "PYTHONUTF8": "1"}
 
@@ -50,29 +53,34 @@ def test_a_run_becomes_a_page_with_its_files(optimized: tuple[Path, str], small_
     assert (folder / "all.html").read_text(encoding="utf-8") == page
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((), "nothing to report on; expected run ids"),
-        (("--all", "-o", "report.pdf"), "report.pdf: found the suffix '.pdf', expected .html or .htm."),
-        (("0123456789",), "no finished optimization has a run id that begins with '0123456789'"),
-        (("--all", "--dataset", "demo-eng"), "no dataset is called 'demo-eng'; did you mean 'demo-en'"),
-        (("--all", "--mlruns", "nowhere"), "there is no tracking database yet"),
-        (("--dataset", "demo-en", "--generated", "no.csv"), "no.csv"),
-    ],
-)
-def test_a_mistake_is_one_sentence_and_exit_code_2(
-    arguments: tuple[str, ...], message: str, optimized: tuple[Path, str]
-) -> None:
+def test_a_mistake_is_one_sentence_and_exit_code_2(optimized: tuple[Path, str]) -> None:
     """No traceback, and nothing is written."""
     folder, _ = optimized
     before = sorted(folder.rglob("report*"))
-    done = run("report", *arguments, folder=folder)
+    done = run("report", folder=folder)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("ranscore: ")
-    assert message in done.stderr
+    assert done.stderr.startswith("ranscore: nothing to report on; expected run ids")
     assert "Traceback" not in done.stderr
     assert sorted(folder.rglob("report*")) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"newest": True, "output": Path("report.pdf")}, "report.pdf: found the suffix '.pdf', expected .html or .htm."),
+        ({"sources": ["0123456789"]}, "no finished optimization has a run id that begins with '0123456789'"),
+        ({"newest": True, "dataset": "demo-eng"}, "no dataset is called 'demo-eng'; did you mean 'demo-en'"),
+        ({"newest": True, "mlruns": Path("nowhere")}, "there is no tracking database yet"),
+        ({"dataset": "demo-en", "generated": ["no.csv"]}, "no.csv"),
+    ],
+)
+def test_each_wrong_input_says_what_is_expected(
+    options: dict[str, Any], message: str, optimized: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong suffix, an unknown run, an unknown dataset, no store, no table."""
+    monkeypatch.chdir(optimized[0])
+    with pytest.raises(InputError, match=re.escape(message)):
+        report.command(**options)
 
 
 def test_the_help_costs_no_picture_library(tmp_path: Path) -> None:
