@@ -52,9 +52,10 @@ def _compared(comparison: Comparison) -> str:
     counts = [(v, sum(c.verdict == v for c in comparison.changes)) for v in VERDICTS]
     remark = " (on the reports that tuned it, so too good)" if kind == "tuned-on" else ""
     p = p_value(comparison.p).text
+    p = f"p\u00a0<\u00a0{p[1:]}" if p.startswith("<") else f"p\u00a0=\u00a0{p}"
     return (
         f"{comparison.headline} {decimals(found.a)} with the seed, {decimals(found.b)} {kind}{remark}: difference "
-        f"{change(found.difference, found.interval).text}, p {p if p.startswith('<') else f'= {p}'}, "
+        f"{change(found.difference, found.interval).text}, {p}, "
         f"{comparison.verdict}. Accuracy of the single findings: {', '.join(f'{v} on {n}' for v, n in counts)}."
     )
 

@@ -67,7 +67,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(optimized: tuple[Path, str]) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"newest": True, "output": Path("report.pdf")}, "report.pdf: found the suffix '.pdf', expected .html or .htm."),
+        ({"output": Path("report.pdf")}, "report.pdf: found the suffix '.pdf', expected .html or .htm."),
         ({"sources": ["0123456789"]}, "no finished optimization has a run id that begins with '0123456789'"),
         ({"newest": True, "dataset": "demo-eng"}, "no dataset is called 'demo-eng'; did you mean 'demo-en'"),
         ({"newest": True, "mlruns": Path("nowhere")}, "there is no tracking database yet"),
