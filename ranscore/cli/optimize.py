@@ -149,7 +149,7 @@ def _print_one(found: Optimized, rounds: list[Round], run_id: str, session: Sess
     out.print()
     for line in _figures(found):
         out.print(line)
-    out.print(f"Kept program {found.program.digest()} (run {run_id} in {session.tracker.folder}).")
+    typer.echo(f"Kept program {found.program.digest()} (run {run_id} in {session.tracker.folder}).")
     out.print("See the rounds with `ranscore ui`; freeze with `ranscore compile`.")
 
 
