@@ -10,6 +10,8 @@ import typer
 from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
 
 if TYPE_CHECKING:
+    from ranscore.models import Model
+    from ranscore.search._recipe import Recipe
     from ranscore.search._rounds import Optimized, Round
     from ranscore.search._tracked import Session
 
@@ -74,8 +76,8 @@ def command(
 def _session(
     dataset: str,
     data: Path | None,
-    model: object,
-    recipe: object,
+    model: Model,
+    recipe: Recipe,
     notes: Path | None,
     log_text: bool,
     mlruns: Path | None,
@@ -96,7 +98,7 @@ def _session(
     used = development_part(opened, load_split(split)) if split else opened
     ids = set(used.reference.report_ids)
     known = {n.note_id: n for n in (*opened.notes, *added) if n.report_id in ids}
-    return Session(used, model, recipe, tuple(known.values()), mlruns, log_text)  # type: ignore[arg-type]
+    return Session(used, model, recipe, tuple(known.values()), mlruns, log_text)
 
 
 def _announce(session: Session, label: str) -> None:
