@@ -13,7 +13,7 @@ import numpy as np
 
 from ranscore.errors import InputError
 from ranscore.metrics._counts import FloatArray, LabelArray, mean_of_defined, ratio
-from ranscore.metrics._intervals import draw_weights
+from ranscore.metrics._intervals import draw_weights, percentiles
 
 Features = Callable[[int], FloatArray]
 Statistic = Callable[[FloatArray], FloatArray]
@@ -125,7 +125,7 @@ def resample(
         return Resampled(value, nothing, nothing, nothing)
     drawn = (w.astype(np.float64) for w in draw_weights(n, resamples, seed))
     values = np.concatenate([_rows(features, findings, weights, statistic) for weights in drawn])
-    low, high = _bounds(values, level)
+    low, high = percentiles(values, level)
     known = (~np.isnan(values)).sum(axis=0)
     sides = np.minimum((values <= 0).sum(axis=0), (values >= 0).sum(axis=0))
     return Resampled(value, low, high, np.minimum(1.0, 2 * (sides + 1) / (known + 1)))
@@ -136,14 +136,3 @@ def _rows(features: Features, findings: int, weights: FloatArray, statistic: Sta
     figures = np.stack([statistic(s) for s in [*sums, np.sum(sums, axis=0)]], axis=1)
     mean = mean_of_defined(figures[:, :-1].swapaxes(1, 2))
     return np.concatenate([figures, mean[:, np.newaxis]], axis=1)
-
-
-def _bounds(values: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-    flat = values.reshape(len(values), -1)
-    bounds = np.full((2, flat.shape[1]), np.nan)
-    known = ~np.isnan(flat).all(axis=0)
-    tail = (1 - level) / 2
-    if known.any():
-        bounds[:, known] = np.nanquantile(flat[:, known], [tail, 1 - tail], axis=0)
-    low, high = bounds.reshape(2, *values.shape[1:])
-    return low, high

@@ -51,7 +51,7 @@ def bootstrap(
     if not len(cells):
         raise InputError("found no report to draw from; expected at least one.")
     values = np.concatenate([statistic(tally(w, cells)) for w in draw_weights(len(cells), resamples, seed)])
-    return _percentiles(values, level)
+    return percentiles(values, level)
 
 
 Bounds = tuple[FloatArray, FloatArray]
@@ -82,7 +82,7 @@ def paired_bootstrap(
     drawn = [tally(weights, cells) for weights in draw_weights(len(truth), resamples, seed)]
     first = np.concatenate([statistic(counts.at(slice(None, findings))) for counts in drawn])
     second = np.concatenate([statistic(counts.at(slice(findings, None))) for counts in drawn])
-    return _percentiles(first, level), _percentiles(second, level), _percentiles(second - first, level)
+    return percentiles(first, level), percentiles(second, level), percentiles(second - first, level)
 
 
 def draw_weights(n: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
@@ -98,7 +98,8 @@ def draw_weights(n: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.f
         yield weights
 
 
-def _percentiles(values: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+def percentiles(values: FloatArray, level: float) -> Bounds:
+    """The bounds that leave out equal tails of resampled values (r, ...), each of shape (...); nan where all are."""
     flat = values.reshape(len(values), -1)
     bounds = np.full((2, flat.shape[1]), np.nan)
     known = ~np.isnan(flat).all(axis=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +16,16 @@ from ranscore.metrics._verdicts import decide, holm, warn_of_few_positives
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
+@pytest.fixture(scope="module")
+def little_to_collect() -> Iterator[None]:
+    """statsmodels collects all garbage in every call, which takes long beside what other tests have left."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_to_collect")
 @given(P_VALUES)
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
     """The same adjusted values in the same order."""
