@@ -26,7 +26,7 @@ from ranscore.metrics._counts import (
     mean_of_defined,
     settle,
 )
-from ranscore.metrics._derived import derive_no_finding as derive_no_finding
+from ranscore.metrics._derived import derive_no_finding
 from ranscore.metrics._intervals import bootstrap as bootstrap_interval
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.metrics._tables import LabelTable, Side, match_by_report_id, read_labels
@@ -34,11 +34,11 @@ from ranscore.policies import VERSION as VERSION
 from ranscore.policies import Policies as Policies
 from ranscore.policies import signature_line as signature_line
 from ranscore.records import Record
+from ranscore.reference.derive import DEVICES, NO_FINDING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_FINDING, DEVICES = "no_finding", "support_devices"
 Interval = tuple[float, float]
 
 

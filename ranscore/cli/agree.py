@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ranscore.cli._options import ApiBase, DataFolder
 
 if TYPE_CHECKING:
-    from ranscore.agreement import AgreementReport, Ceiling, Figure
+    from ranscore.agreement import AgreementReport, Ceiling, Figure, Uncertain
     from ranscore.cohort import Panel
     from ranscore.freezing import FrozenProgram
     from ranscore.records import LabelTable
@@ -63,7 +63,7 @@ def command(
     panel = choose_panel(raters or [], dataset, data)
     labels = _label(frozen, panel, dataset, data, model, api_base, allow_partial) if frozen else None
     report = measure_agreement(
-        panel.tables, panel.names, labels, uncertain=uncertain, bootstrap=resamples, seed=seed,  # type: ignore[arg-type]
+        panel.tables, panel.names, labels, uncertain=cast("Uncertain", uncertain), bootstrap=resamples, seed=seed,
         program_digest=frozen.sha256 if frozen else None,
     )  # fmt: skip
     if output:
@@ -174,8 +174,11 @@ def _print_ceiling(report: AgreementReport) -> None:
 def _shown(figure: Figure | None, sign: str = "") -> str:
     if figure is None or figure.value is None:
         return "undefined"
-    interval = figure.interval
-    return f"{figure.value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+    if figure.interval is None:
+        return f"{figure.value:{sign}.3f}"
+    low, high = figure.interval
+    span = "no width" if low == high else f"{low:{sign}.3f}, {high:{sign}.3f}"
+    return f"{figure.value:{sign}.3f} [{span}]"
 
 
 def _range(ceiling: Ceiling) -> str:

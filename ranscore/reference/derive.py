@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from ranscore.catalog import asked_ids, finding_ids, finding_name
 from ranscore.errors import InputError
-from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
+from ranscore.metrics._derived import derive_no_finding as derive_values
+from ranscore.records import LabelTable
 
 NO_FINDING = "no_finding"
 DEVICES = "support_devices"
@@ -26,14 +25,10 @@ def derive_no_finding(table: LabelTable, *, devices: bool = True) -> LabelTable:
         raise InputError(f"No Finding is derived from all other findings; found no labels for {', '.join(missing)}.")
     at = {f: table.findings.index(f) for f in table.findings}
     findings = tuple(f for f in finding_ids() if f in at or f == NO_FINDING)
-    values = []
-    for row in table.values:
-        derived = _derived({row[at[f]] for f in others})
-        values.append(tuple(derived if f == NO_FINDING else row[at[f]] for f in findings))
-    return LabelTable(report_ids=table.report_ids, findings=findings, values=tuple(values))
-
-
-def _derived(others: Collection[int]) -> int:
-    if PRESENT in others:
-        return ABSENT
-    return next((v for v in (UNANSWERED, UNCERTAIN) if v in others), PRESENT)
+    columns = [at[f] for f in others]
+    derived = derive_values([[row[i] for i in columns] for row in table.values]).tolist()
+    values = tuple(
+        tuple(own if f == NO_FINDING else row[at[f]] for f in findings)
+        for row, own in zip(table.values, derived, strict=True)
+    )
+    return LabelTable(report_ids=table.report_ids, findings=findings, values=values)

@@ -151,9 +151,9 @@ def _with_stop(current: Round, recipe: Recipe, before: Round | None = None) -> R
     return replace(current, stopped=stopped)
 
 
-def _round(objective: Objective, number: int, scored: Scored, calls: int, tokens: int, **more: object) -> Round:
+def _round(objective: Objective, number: int, scored: Scored, calls: int, tokens: int) -> Round:
     errors = find_disagreements(objective.task.reference, scored.labels)
-    return Round(number, scored, errors, calls=objective.calls - calls, tokens=objective.tokens - tokens, **more)  # type: ignore[arg-type]
+    return Round(number, scored, errors, calls=objective.calls - calls, tokens=objective.tokens - tokens)
 
 
 def _next_round(
@@ -172,8 +172,8 @@ def _next_round(
         best = algorithm.search(objective, pool, trials=trials, seed=recipe.seed, storage=storage)
     except BudgetSpentError as fault:
         best, rejected, stopped = before.scored, (), str(fault)
-    return _round(
-        objective, before.number + 1, best, calls, tokens,
+    return replace(
+        _round(objective, before.number + 1, best, calls, tokens),
         notes=on_errors, proposed=proposed, rejected=rejected, dropped=dropped, effects=effects, stopped=stopped,
     )  # fmt: skip
 
