@@ -8,8 +8,10 @@ extensions, named as their files with `-` for `_`. Other distributions add to a 
 from __future__ import annotations
 
 import pkgutil
+import sys
+from functools import lru_cache
 from importlib import import_module, util
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,20 @@ def _folder(group: str) -> list[str]:
     return [str(Path(__file__).parent / group)]
 
 
+@lru_cache(maxsize=1)
+def _installed(path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of all distributions on a path: 20 ms to read, and asked for many times."""
+    return entry_points()
+
+
+def _plugins(group: str) -> EntryPoints:
+    return _installed(tuple(sys.path)).select(group=f"ranscore.{group}")
+
+
 def names(group: str) -> list[str]:
     """The registered names of a group, sorted; nothing is imported."""
     own = [m.name.replace("_", "-") for m in pkgutil.iter_modules(_folder(group)) if not m.name.startswith("_")]
-    return sorted({*own, *(e.name for e in entry_points(group=f"ranscore.{group}"))})
+    return sorted({*own, *(e.name for e in _plugins(group))})
 
 
 def load(group: str, name: str) -> Any:
@@ -32,6 +44,6 @@ def load(group: str, name: str) -> Any:
     if name in names(group):
         if util.find_spec(module) is not None:
             return import_module(module)
-        for entry in entry_points(group=f"ranscore.{group}", name=name):
+        for entry in _plugins(group).select(name=name):
             return entry.load()
     raise UnknownNameError(group.rstrip("s") if group != "search" else "optimizer", name, names(group))
