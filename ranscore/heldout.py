@@ -19,6 +19,7 @@ from ranscore.scoring import Policies, ScoreReport, score_labels
 from ranscore.splitting import Split, check_split, narrow
 from ranscore.tracking import Tracker
 
+Source = tuple[str, str]  # part of a program, and the expert edit that it comes from
 WORDS, CHARACTERS = 8, 16
 NAMED = 5
 KIND = "heldout"
@@ -41,10 +42,11 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Leak:
-    """A scored report that a frozen program knows, and by what."""
+    """A scored report that a frozen program knows, and by what; `edit` is the expert edit whose words stand in it."""
 
     report_id: str
     source: str
+    edit: str = ""
 
 
 def score_heldout(
@@ -114,8 +116,8 @@ def find_leaks(
     and in none of the reports that may be `seen` (a phrase that many reports share says nothing).
     """
     ids = {r.report_id for r in scored}
-    found: dict[str, str] = {}
-    grams: dict[str, str] = {}
+    found: dict[str, Source] = {}
+    grams: dict[str, Source] = {}
     for finding in frozen.findings.values():
         own = finding.data is None or not dataset or finding.data.dataset == dataset
         for source, report_ids, texts in _sources(finding.program):
@@ -128,20 +130,25 @@ def find_leaks(
         sources = [grams[g] for g in _grams(report.text) if g in grams]
         if sources:
             found.setdefault(report.report_id, sources[0])
-    return tuple(Leak(i, found[i]) for i in sorted(found))
+    return tuple(Leak(i, *found[i]) for i in sorted(found))
 
 
-def _sources(program: Program) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+def _sources(program: Program) -> Iterator[tuple[Source, tuple[str, ...], tuple[str, ...]]]:
     """Each part of a program with the reports that its provenance names and its runs of text."""
     name = program.name
     for exemplar in program.exemplars:
         own = (exemplar.report_id,) if exemplar.report_id else ()
-        yield f"an exemplar of {name}", (*own, *_named(exemplar.provenance)), (exemplar.passage,)
+        source = f"an exemplar of {name}", _expert(exemplar.provenance)
+        yield source, (*own, *_named(exemplar.provenance)), (exemplar.passage,)
     for rule in program.rules:
         runs = tuple(run for phrase in rule.phrases for run in _BREAKS.split(phrase))
-        yield f"a rule of {name}", _named(rule.provenance), runs
+        yield (f"a rule of {name}", _expert(rule.provenance)), _named(rule.provenance), runs
     wording = (program.definition, *program.present_when, *program.absent_when, program.text)
-    yield f"the wording of {name}", (), wording
+    yield (f"the wording of {name}", ""), (), wording
+
+
+def _expert(provenance: Provenance | None) -> str:
+    return provenance.edit_id if provenance and provenance.origin == "expert" else ""
 
 
 def _named(provenance: Provenance | None) -> tuple[str, ...]:
@@ -160,7 +167,10 @@ def _grams(text: str) -> Iterable[str]:
 def _refusal(leaks: Sequence[Leak]) -> str:
     named = ", ".join(f"{leak.report_id}: {leak.source}" for leak in leaks[:NAMED])
     rest = f", and {len(leaks) - NAMED} more" if len(leaks) > NAMED else ""
+    edits = ", ".join(dict.fromkeys(leak.edit for leak in leaks if leak.edit))
+    steps = ["tune and compile with --split, which leaves them out"] if any(not leak.edit for leak in leaks) else []
+    steps += [f"the lexicon was written with these reports at hand, so reword {edits} and tune again"] if edits else []
     return (
         f"the frozen program holds text or evidence of {len(leaks)} of the scored reports ({named}{rest}), so it must "
-        "not be scored on them; tune and compile with --split, which leaves them out."
+        f"not be scored on them; {'; '.join(steps)}."
     )

@@ -190,6 +190,25 @@ def test_the_refusal_names_five_reports_and_counts_the_rest(small: Dataset, mlru
     assert "and 2 more" in said
 
 
+def test_a_lexicon_that_quotes_a_scored_report_is_named(small: Dataset, mlruns: Path) -> None:
+    """No split helps against an expert who wrote with the held-out reports at hand, so another step is said."""
+    part = split_reports(small, 1 / 3, seed=14)
+    held = {r.report_id: r.text for r in small.reports if r.report_id in part.heldout.report_ids}
+    source = Provenance(origin="expert", edit_id="expert:pneumothorax:ex-copied")
+    copied = Exemplar(passage=next(iter(held.values())), answer="present", provenance=source)
+    with pytest.raises(InputError, match="reword expert:pneumothorax:ex-copied and tune again") as fault:
+        score_heldout(frozen_with(seed_with(exemplars=(copied,))), part, small, Tracker.open(mlruns))
+    assert "--split" not in str(fault.value)
+
+
+def test_the_lexicons_and_seeds_quote_no_demonstration_report(demo: Dataset, demo_zh: Dataset) -> None:
+    """What ships as expert knowledge was not copied from the cohorts that it is measured on."""
+    programs = [apply_edits(catalog.seed_program(f), catalog.lexicon_edits(f)) for f in catalog.asked_ids()]
+    found = {p.finding: freeze_finding(p, source="optimized") for p in programs}
+    frozen = freeze(found, open_model("lexical"), {}, golden=False)
+    assert find_leaks(frozen, (*demo.reports, *demo_zh.reports)) == ()
+
+
 def test_notes_on_development_reports_make_a_clean_program(demo: Dataset) -> None:
     """The edits that notes on one part propose know no report of the other, and do know their own."""
     part = split_reports(demo, 0.3, seed=1)
