@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,13 +72,18 @@ class FindingScore(Record):
 class Averages(Record):
     """Macro (mean over findings) or micro (over all cells) averages; what is undefined follows the empty policy.
 
-    Macro accuracy is the mean over the findings that have a scored cell.
+    Macro accuracy is the mean over the findings that have a scored cell. Intervals are 95 %, by bootstrap over reports
+    (None without a bootstrap): the cells of one report are not independent, so none is exact.
     """
 
     precision: float | None
     recall: float | None
     f1: float | None
     accuracy: float | None
+    precision_interval: Interval | None = None
+    recall_interval: Interval | None = None
+    f1_interval: Interval | None = None
+    accuracy_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +171,15 @@ def score_labels(
     intervals = _bootstrap(truth, labels, policies.empty, bootstrap, seed)
     return ScoreReport(
         ran_score=ran_score,
-        ran_score_interval=intervals[0],
+        ran_score_interval=intervals.ran_score,
         findings_with_support=int((counts.positives > 0).sum()),
         n_reports=len(report_ids),
         coverage=coverage,
         best_case=best,
         worst_case=worst,
-        macro=_averages(counts, policies.empty, mean_of_defined),
-        micro=_averages(counts.total(), policies.empty, np.asarray),
-        findings=_findings(counts, policies.empty, intervals[1:]),
+        macro=_named_averages(_macro(counts, policies.empty), intervals.macro),
+        micro=_named_averages(_micro(counts, policies.empty), intervals.micro),
+        findings=_findings(counts, policies.empty, intervals.findings),
         per_report=_per_report(report_ids, count(truth.T, labels.T)),
         only_in_reference=len(ours.report_ids) - len(report_ids),
         only_in_generated=len(theirs.report_ids) - len(report_ids),
@@ -259,17 +263,29 @@ def _headline(counts: Counts, empty: Empty) -> FloatArray:
     return mean_of_defined(settle(f1.compute(counts), counts, empty))
 
 
-def _bootstrap(truth: LabelArray, labels: LabelArray, empty: Empty, resamples: int, seed: int) -> list[Interval | None]:
-    """Intervals of Ran Score, of each finding's F1, and of each finding's kappa, in one row."""
+@dataclass(frozen=True)
+class _Intervals:
+    """The intervals of Ran Score, of both averages in the order of `AVERAGES`, and of all F1s and then all kappas."""
+
+    ran_score: Interval | None
+    macro: list[Interval | None]
+    micro: list[Interval | None]
+    findings: list[Interval | None]
+
+
+def _bootstrap(truth: LabelArray, labels: LabelArray, empty: Empty, resamples: int, seed: int) -> _Intervals:
     if resamples == 0:
-        return [None] * (1 + 2 * truth.shape[1])
+        nothing: list[Interval | None] = [None] * 4
+        return _Intervals(None, nothing, nothing, [None] * (2 * truth.shape[1]))
 
     def sample(counts: Counts) -> FloatArray:
         scores = settle(f1.compute(counts), counts, empty)
-        return np.concatenate([mean_of_defined(scores)[:, np.newaxis], scores, kappa.compute(counts)], axis=1)
+        columns = [_macro(counts, empty), _micro(counts, empty), scores, kappa.compute(counts)]
+        return np.concatenate([mean_of_defined(scores)[:, np.newaxis], *columns], axis=1)
 
     low, high = bootstrap_interval(truth, labels, sample, resamples=resamples, seed=seed)
-    return [_interval(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    row = [_interval(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    return _Intervals(row[0], row[1:5], row[5:9], row[9:])
 
 
 def _interval(low: float, high: float) -> Interval | None:
@@ -320,13 +336,29 @@ def _findings(counts: Counts, empty: Empty, intervals: list[Interval | None]) ->
     )
 
 
-def _averages(counts: Counts, empty: Empty, mean: Callable[[FloatArray], FloatArray]) -> Averages:
-    return Averages(
-        precision=_number(mean(settle(precision.compute(counts), counts, empty))),
-        recall=_number(mean(settle(recall.compute(counts), counts, empty))),
-        f1=_number(mean(settle(f1.compute(counts), counts, empty))),
-        accuracy=_number(mean(accuracy.compute(counts))),
-    )
+AVERAGES = ("precision", "recall", "f1", "accuracy")
+
+
+def _four(counts: Counts, empty: Empty) -> list[FloatArray]:
+    """Precision, recall, F1 and accuracy, what is undefined settled by the empty policy."""
+    settled = [settle(metric.compute(counts), counts, empty) for metric in (precision, recall, f1)]
+    return [*settled, accuracy.compute(counts)]
+
+
+def _macro(counts: Counts, empty: Empty) -> FloatArray:
+    """The means over the findings in the order of `AVERAGES`: counts (..., k) to (..., 4)."""
+    return np.stack([mean_of_defined(values) for values in _four(counts, empty)], axis=-1)
+
+
+def _micro(counts: Counts, empty: Empty) -> FloatArray:
+    """The same of all cells pooled: counts (..., k) to (..., 4)."""
+    return np.stack(_four(counts.total(), empty), axis=-1)
+
+
+def _named_averages(values: FloatArray, intervals: list[Interval | None]) -> Averages:
+    named = {name: _number(value) for name, value in zip(AVERAGES, values, strict=True)}
+    spans = {f"{name}_interval": span for name, span in zip(AVERAGES, intervals, strict=True)}
+    return Averages.model_validate(named | spans)
 
 
 def _per_report(report_ids: list[str], counts: Counts) -> tuple[ReportAgreement, ...]:

@@ -21,15 +21,10 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from ranscore.catalog import finding_ids, finding_name
 from ranscore.errors import IncompleteError, InputError
 from ranscore.metrics._counts import Empty
-from ranscore.scoring import (
-    NO_FINDING,
-    Policies,
-    ScoreReport,
-    derive_no_finding,
-    score_finding,
-    score_labels,
-    signature_line,
-)
+from ranscore.metrics._derived import derive_no_finding
+from ranscore.metrics._intervals import draw_weights
+from ranscore.reference.derive import NO_FINDING
+from ranscore.scoring import Policies, ScoreReport, score_finding, score_labels, signature_line
 
 FINDINGS = finding_ids()
 PLACE = {finding: place for place, finding in enumerate(FINDINGS)}
@@ -89,6 +84,20 @@ def test_ran_score_is_the_plain_mean_of_scikit_learns_f1() -> None:
     assert (report.micro.precision, report.micro.recall, report.micro.f1) == pytest.approx(micro)
     assert report.micro.accuracy == pytest.approx(accuracy_score(truth, found))
     assert [row.f1 for row in report.findings] == pytest.approx(scores[:, 2])
+
+
+def test_averages_have_the_interval_of_a_plain_loop() -> None:
+    """Each resample scored anew with its reports written out as often as they were drawn gives the same bounds."""
+    reference, labels = some_codes(30)
+    report = score_labels(frame(reference), frame(labels), AS_GIVEN, bootstrap=40, seed=3)
+    drawn = [np.repeat(np.arange(30), w.astype(int)) for w in np.concatenate(list(draw_weights(30, 40, 3)))]
+    each = [score_labels(frame(reference[rows]), frame(labels[rows]), AS_GIVEN, bootstrap=0) for rows in drawn]
+    for kind in ("macro", "micro"):
+        for figure in ("precision", "recall", "f1", "accuracy"):
+            values = [getattr(getattr(one, kind), figure) for one in each]
+            found = getattr(getattr(report, kind), f"{figure}_interval")
+            assert found == pytest.approx(tuple(np.quantile(values, [0.025, 0.975]))), (kind, figure)
+    assert report.macro.f1_interval == report.ran_score_interval
 
 
 def test_rows_in_another_order_give_the_same_report() -> None:

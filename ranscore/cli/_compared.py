@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ranscore.cli._print import console, exact, number, table
+from ranscore.cli._print import console, exact, number, span, table
 
 if TYPE_CHECKING:
     from ranscore.comparing import Comparison, Figure, FindingComparison, ModelTable, PairComparison
@@ -31,8 +31,7 @@ def signed(figure: Figure) -> str:
     """A difference with its sign and interval."""
     if figure.difference is None:
         return "undefined"
-    span = f" [{figure.interval[0]:+.3f}, {figure.interval[1]:+.3f}]" if figure.interval else ""
-    return f"{figure.difference:+.3f}{span}"
+    return f"{figure.difference:+.3f}{span(figure.interval, '+')}"
 
 
 def print_comparison(found: Comparison) -> None:
@@ -80,7 +79,7 @@ def _said(verdict: str) -> str:
 
 
 def _spanned(value: float | None, interval: tuple[float, float] | None) -> str:
-    return number(value) + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    return number(value) + span(interval)
 
 
 def _test_row(found: FindingComparison) -> list[str]:
@@ -121,8 +120,8 @@ def print_correction(found: Correction, observed: ScoreReport) -> None:
     for one in found.findings:
         row = [one.name, _of(one.sensitivity), _of(one.specificity), *_prevalence(one.generated)]
         row += _prevalence(one.reference) if found.sides == "both" else []
-        span = f"{one.f1_range[0]:.3f} to {one.f1_range[1]:.3f}" if one.f1_range else "undefined"
-        rows.append([*row, number(scores[one.finding]), span])
+        plausible = f"{one.f1_range[0]:.3f} to {one.f1_range[1]:.3f}" if one.f1_range else "undefined"
+        rows.append([*row, number(scores[one.finding]), plausible])
     out.print(table([*columns, "F1", "plausible F1"], rows))
     for remark in found.remarks:
         out.print(remark)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ranscore.scoring import FindingScore, ScoreReport
+    from ranscore.scoring import Averages, FindingScore, ScoreReport
 
 
 def console() -> Console:
@@ -20,6 +20,14 @@ def console() -> Console:
 def number(value: float | None) -> str:
     """Three decimals, or `undefined`."""
     return "undefined" if value is None else f"{value:.3f}"
+
+
+def span(interval: tuple[float, float] | None, sign: str = "") -> str:
+    """An interval after its figure, `[no width]` where no resample could differ; empty where there is none."""
+    if interval is None:
+        return ""
+    low, high = interval
+    return " [no width]" if low == high else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
 def exact(score: FindingScore) -> str:
@@ -61,22 +69,27 @@ def finding_row(score: FindingScore) -> list[str]:
     ]  # fmt: skip
 
 
+AVERAGE_COLUMNS = ("average", "precision", "recall", "F1", "accuracy")
+
+
+def _average_row(name: str, a: Averages) -> list[str]:
+    return [
+        name, number(a.precision) + span(a.precision_interval), number(a.recall) + span(a.recall_interval),
+        number(a.f1) + span(a.f1_interval), number(a.accuracy) + span(a.accuracy_interval),
+    ]  # fmt: skip
+
+
 def print_score(report: ScoreReport) -> None:
     """A score as sentences and tables on standard output."""
     out = console()
-    interval = report.ran_score_interval
-    shown = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
-    out.print(f"Ran Score {report.ran_score:.3f}{shown} over {report.n_reports} reports")
+    interval = span(report.ran_score_interval)
+    out.print(f"Ran Score {report.ran_score:.3f}{interval} over {report.n_reports} reports")
     for line in _remarks(report):
         out.print(line)
     out.print()
     out.print(table(FINDING_COLUMNS, [finding_row(f) for f in report.findings]))
     out.print()
-    rows = [
-        [name, number(a.precision), number(a.recall), number(a.f1), number(a.accuracy)]
-        for name, a in (("macro", report.macro), ("micro", report.micro))
-    ]
-    out.print(table(("average", "precision", "recall", "F1", "accuracy"), rows))
+    out.print(table(AVERAGE_COLUMNS, [_average_row("macro", report.macro), _average_row("micro", report.micro)]))
     out.print()
     out.print(report.signature)
 

@@ -172,13 +172,11 @@ def _print_ceiling(report: AgreementReport) -> None:
 
 
 def _shown(figure: Figure | None, sign: str = "") -> str:
+    from ranscore.cli._print import span
+
     if figure is None or figure.value is None:
         return "undefined"
-    if figure.interval is None:
-        return f"{figure.value:{sign}.3f}"
-    low, high = figure.interval
-    span = "no width" if low == high else f"{low:{sign}.3f}, {high:{sign}.3f}"
-    return f"{figure.value:{sign}.3f} [{span}]"
+    return f"{figure.value:{sign}.3f}{span(figure.interval, sign)}"
 
 
 def _range(ceiling: Ceiling) -> str:
