@@ -14,15 +14,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
 from ranscore.catalog import validation_faults
-from ranscore.cohort import Dataset, digest_reports
+from ranscore.cohort import Dataset, Panel, digest_reports, open_dataset
 from ranscore.errors import DigestError, InputError, list_faults
 from ranscore.phrases import normalize
 from ranscore.records import PRESENT, LabelTable, Record, Report, digest_of
+
+if TYPE_CHECKING:
+    from ranscore.freezing import FrozenProgram
 
 PartName = Literal["development", "heldout"]
 
@@ -136,6 +139,42 @@ def development_part(dataset: Dataset, split: Split) -> Dataset:
     """The dataset's development reports with their labels and notes; raises InputError for another dataset."""
     check_split(split, dataset)
     return narrow(dataset, split.development.report_ids)
+
+
+def open_development(name_or_path: str | Path, data: Path | str | None, split: Path | None) -> Dataset:
+    """A dataset to look at: of one with a split the development part alone, else all of it."""
+    dataset = open_dataset(name_or_path, data)
+    return development_part(dataset, load_split(split)) if split else dataset
+
+
+def tuned_on(frozen: FrozenProgram, dataset: Dataset) -> bool:
+    """Whether a frozen program was tuned on reports of this dataset, so that its figures here are too good.
+
+    Raises InputError where it was tuned on a part of them: the others may be its held-out part, which
+    `heldout.score_heldout` alone opens.
+    """
+    found = [x.data for x in frozen.findings.values() if x.data]
+    own = [x for x in found if x.dataset_digest == dataset.digest or x.dataset == dataset.name]
+    for used in own:
+        if used.dataset_digest != dataset.digest and used.reports < len(dataset.reports):
+            raise InputError(
+                f"the frozen program was tuned on {used.reports} of the {len(dataset.reports)} reports of "
+                f"{dataset.name}, and the others may be its held-out part; expected --split FILE: it opens the "
+                "development part, and `ranscore evaluate --split FILE --part heldout` the other one, which is "
+                "counted. Reports that are new need a card of their own."
+            )
+    return bool(own)
+
+
+def narrow_panel(panel: Panel, dataset: Dataset) -> Panel:
+    """The readers' labels of the dataset's reports alone."""
+    wanted = set(dataset.reference.report_ids)
+    tables = []
+    for table in panel.tables:
+        rows = [(i, row) for i, row in zip(table.report_ids, table.values, strict=True) if i in wanted]
+        ids, values = tuple(i for i, _ in rows), tuple(row for _, row in rows)
+        tables.append(LabelTable(report_ids=ids, findings=table.findings, values=values))
+    return replace(panel, tables=tuple(tables))
 
 
 def narrow(dataset: Dataset, report_ids: Iterable[str]) -> Dataset:

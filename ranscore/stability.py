@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 
 from ranscore.catalog import asked_ids, finding_name
-from ranscore.cohort import open_dataset
 from ranscore.errors import InputError
 from ranscore.freezing import FrozenProgram
 from ranscore.labelling.batch import extract
@@ -18,6 +17,7 @@ from ranscore.metrics._intervals import bootstrap, clopper_pearson, paired_boots
 from ranscore.models import Model, open_model
 from ranscore.readers import read_reports
 from ranscore.records import UNANSWERED, UNCERTAIN, LabelTable, Record, Report
+from ranscore.splitting import open_development, tuned_on
 
 Values = tuple[tuple[int, ...], ...]
 Interval = tuple[float, float]
@@ -91,14 +91,28 @@ class StabilityReport(Record):
 
 
 def open_reports(
-    reports: Path | None, dataset: str | None, data: Path | None = None, limit: int | None = None
+    reports: Path | None,
+    dataset: str | None,
+    data: Path | None = None,
+    limit: int | None = None,
+    *,
+    split: Path | None = None,
+    frozen: FrozenProgram | None = None,
 ) -> tuple[tuple[Report, ...], LabelTable | None]:
-    """The reports of a file, or those of a dataset with their reference; the first `limit` where that is given."""
+    """The reports of a file, or those of a dataset with their reference; the first `limit` where that is given.
+
+    Of a dataset with a `split` the development part alone. Raises InputError for neither or both of file and dataset,
+    and where `frozen` was tuned on a part of the dataset.
+    """
     if (reports is None) == (dataset is None):
         raise InputError("found neither or both of REPORTS and --dataset; expected a file of reports or a dataset.")
     if dataset:
-        cohort = open_dataset(dataset, data)
+        cohort = open_development(dataset, data, split)
+        if frozen:
+            tuned_on(frozen, cohort)
         return cohort.reports[:limit], cohort.reference
+    if split:
+        raise InputError("--split belongs to a dataset; expected --dataset NAME beside it.")
     return (*read_reports(reports)[:limit],) if reports else (), None
 
 

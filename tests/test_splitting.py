@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import ranscore
 from ranscore.cohort import Dataset
 from ranscore.errors import DigestError, InputError
+from ranscore.freezing import DataUsed, FrozenProgram
 from ranscore.records import LabelTable, Report
-from ranscore.splitting import Split, check_split, development_part, load_split, narrow, split_reports
+from ranscore.splitting import Split, check_split, development_part, load_split, narrow, split_reports, tuned_on
 
 PACKAGE = Path(ranscore.__file__).parent
 
@@ -177,3 +178,19 @@ def test_only_two_modules_know_the_held_out_part() -> None:
     }
     assert holders - {"cli/split.py", "heldout.py", "splitting.py", "cli/evaluate.py"} == set()
     assert isinstance(Split.model_fields["heldout"].annotation, type)
+
+
+def test_a_program_tuned_on_a_part_sees_no_more_of_the_dataset(demo: Dataset, frozen_seed: FrozenProgram) -> None:
+    """Tuned here it is too good, tuned on a part it is shown that part alone, tuned elsewhere it is free."""
+    part = development_part(demo, split_reports(demo))
+
+    def tuned(on: Dataset) -> FrozenProgram:
+        used = DataUsed(dataset=on.name, reports=len(on.reports), dataset_digest=on.digest, reference_digest="")
+        found = frozen_seed.findings | {"edema": frozen_seed.findings["edema"].model_copy(update={"data": used})}
+        return frozen_seed.model_copy(update={"findings": found})
+
+    assert [tuned_on(tuned(demo), demo), tuned_on(tuned(part), part), tuned_on(tuned(demo), part)] == [True] * 3
+    assert not tuned_on(frozen_seed, demo)
+    assert not tuned_on(tuned(replace(part, name="elsewhere")), demo)
+    with pytest.raises(InputError, match="tuned on 210 of the 300 reports of demo-en, and the others may be its held"):
+        tuned_on(tuned(part), demo)

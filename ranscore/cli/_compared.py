@@ -157,6 +157,8 @@ def print_models(found: ModelTable) -> None:
     ]  # fmt: skip
     columns = ("model", "route", "macro accuracy", "macro-F1 [95 %]", "unanswered", "coverage", "worst to best case")
     out.print(table(columns, shown))
+    if found.tuned_here:
+        out.print(f"The program was tuned on reports of {found.dataset}: all figures here are too good.")
     others = [m.model for m in found.models if not m.tuned_for]
     if others:
         out.print(f"The program was tuned for {found.tuned_for}, not for {', '.join(others)}.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ranscore.cohort import Dataset
+    from ranscore.freezing import FrozenProgram
     from ranscore.models import Model
     from ranscore.policies import Policies
 
@@ -23,9 +25,20 @@ DataFolder = Annotated[
     Path | None, typer.Option("--data", help="The folder with a dataset's files, where you bring them.")
 ]
 Runs = Annotated[Path | None, typer.Option("--mlruns", help="Folder of the tracking database.")]
+SplitFile = Annotated[
+    Path | None, typer.Option("--split", help="Only the development part of this split of the dataset.")
+]
 ProgramFile = Annotated[
     Path | None, typer.Option("--program", help="A frozen program; the release when none is named.")
 ]
+
+
+def warn_if_tuned(frozen: FrozenProgram, dataset: Dataset) -> None:
+    """Says on standard error that the program's figures are too good; InputError if a part is its held-out one."""
+    from ranscore.splitting import tuned_on
+
+    if tuned_on(frozen, dataset):
+        typer.echo(f"The program was tuned on reports of {dataset.name}: its figures here are too good.", err=True)
 
 
 def model_of(name: str, api_base: str | None) -> Model:

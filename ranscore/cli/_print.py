@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def console() -> Console:
     """Standard output, wide enough that no figure is cut; a narrow terminal wraps the lines."""
-    return Console(width=max(200, Console().width), highlight=False)
+    return Console(width=max(200, Console().width), highlight=False, markup=False)
 
 
 def number(value: float | None) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder
+from ranscore.cli._options import ApiBase, DataFolder, SplitFile
 
 if TYPE_CHECKING:
     from ranscore.agreement import AgreementReport, Ceiling, Figure, Uncertain
-    from ranscore.cohort import Panel
+    from ranscore.cohort import Dataset, Panel
     from ranscore.freezing import FrozenProgram
     from ranscore.records import LabelTable
 
@@ -30,6 +30,7 @@ def command(
         str | None, typer.Option("--dataset", help="A dataset's readers; with --program also the reports it labels.")
     ] = None,
     data: DataFolder = None,
+    split: SplitFile = None,
     program: Annotated[Path | None, typer.Option("--program", help="A frozen program to place among them.")] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
@@ -53,15 +54,20 @@ def command(
     from ranscore.agreement import measure_agreement
     from ranscore.catalog import finding_id
     from ranscore.cohort import choose_panel
-    from ranscore.errors import UnknownNameError
+    from ranscore.errors import InputError, UnknownNameError
     from ranscore.freezing import load_frozen, write_whole
+    from ranscore.splitting import narrow_panel, open_development
 
     if uncertain not in POLICIES:
         raise UnknownNameError("policy for uncertain answers", uncertain, POLICIES)
     shown = finding_id(label) if label else ""
     frozen = load_frozen(program) if program else None
     panel = choose_panel(raters or [], dataset, data)
-    labels = _label(frozen, panel, dataset, data, model, api_base, allow_partial) if frozen else None
+    if (frozen or split) and dataset is None:
+        raise InputError("--program and --split need the reports that the readers read; name them with --dataset.")
+    cohort = open_development(dataset, data, split) if dataset and (frozen or split) else None
+    panel = narrow_panel(panel, cohort) if cohort and split else panel
+    labels = _label(frozen, panel, cohort, model, api_base, allow_partial) if frozen and cohort else None
     report = measure_agreement(
         panel.tables, panel.names, labels, uncertain=cast("Uncertain", uncertain), bootstrap=resamples, seed=seed,
         program_digest=frozen.sha256 if frozen else None,
@@ -77,30 +83,24 @@ def command(
 def _label(
     frozen: FrozenProgram,
     panel: Panel,
-    dataset: str | None,
-    data: Path | None,
+    cohort: Dataset,
     model: str | None,
     api_base: str | None,
     allow_partial: bool,
 ) -> LabelTable:
     """The program's labels of the reports that the readers read."""
+    from ranscore.cli._options import warn_if_tuned
     from ranscore.cli.extract import choose_model, progress_bar
-    from ranscore.cohort import open_dataset
     from ranscore.errors import IncompleteError, InputError
     from ranscore.labelling.batch import extract
 
-    if dataset is None:
-        raise InputError("--program needs the reports that it labels; name them with --dataset.")
-    cohort = open_dataset(dataset, data)
     missing = sorted(set(panel.tables[0].report_ids) - {r.report_id for r in cohort.reports})
     if missing:
         raise InputError(
             f"{len(missing)} reports that the readers read are not in {cohort.name} "
             f"(such as {', '.join(missing[:3])}), so the program cannot label them; name the dataset that holds them."
         )
-    used = [f.data for f in frozen.findings.values() if f.data]
-    if any(cohort.name == data.dataset or cohort.digest == data.dataset_digest for data in used):
-        typer.echo(f"The program was tuned on reports of {cohort.name}: its figures here are optimistic.", err=True)
+    warn_if_tuned(frozen, cohort)
     read = set(panel.tables[0].report_ids)
     reports = [r for r in cohort.reports if r.report_id in read]
     with progress_bar() as progress:

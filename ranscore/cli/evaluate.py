@@ -67,7 +67,7 @@ def command(
     if split and part == "heldout":
         report, table = _score_heldout(frozen, cohort, split, answering, policies, resamples, mlruns)
     else:
-        report, table = _score(frozen, _development(cohort, split), answering, policies, resamples)
+        report, table = _score(frozen, _development(frozen, cohort, split), answering, policies, resamples)
     if labels:
         write_labels(table, labels)
     if as_json:
@@ -93,13 +93,12 @@ def _score(
     return report, table
 
 
-def _development(cohort: Dataset, split: Path | None) -> Dataset:
+def _development(frozen: FrozenProgram, cohort: Dataset, split: Path | None) -> Dataset:
+    from ranscore.cli._options import warn_if_tuned
     from ranscore.splitting import development_part, load_split
 
-    if split is None:
-        return cohort
-    part = development_part(cohort, load_split(split))
-    typer.echo("Development part: a program that was tuned on these reports scores too high here.", err=True)
+    part = development_part(cohort, load_split(split)) if split else cohort
+    warn_if_tuned(frozen, part)
     return part
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ranscore.cli._options import DataFolder, ProgramFile
+from ranscore.cli._options import DataFolder, ProgramFile, SplitFile
 
 
 def command(
@@ -20,6 +20,7 @@ def command(
         str, typer.Option("--dataset", help="A dataset's name, or the path of a card.yaml.")
     ] = "demo-en",
     data: DataFolder = None,
+    split: SplitFile = None,
     program: ProgramFile = None,
     api_bases: Annotated[
         list[str] | None,
@@ -44,16 +45,16 @@ def command(
         return
     from ranscore.cli._options import model_of
     from ranscore.cli.extract import progress_bar
-    from ranscore.cohort import open_dataset
     from ranscore.comparing import score_models
     from ranscore.freezing import load_frozen
     from ranscore.models._presets import route_of
+    from ranscore.splitting import open_development
 
     names = models or []
     routes = [route_of(name) for name in names]
     addresses = _addresses(names, routes, api_bases or [])
     opened = [(name, model_of(route, addresses.get(name))) for name, route in zip(names, routes, strict=True)]
-    frozen, cohort = load_frozen(program), open_dataset(dataset, data)
+    frozen, cohort = load_frozen(program), open_development(dataset, data, split)
     with progress_bar() as progress:
         found = score_models(frozen, cohort, opened, bootstrap=resamples, progress=progress)
     if output:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, ProgramFile
+from ranscore.cli._options import ApiBase, DataFolder, ProgramFile, SplitFile
 
 if TYPE_CHECKING:
     from ranscore.stability import FlipRate, Noise, StabilityReport
@@ -22,6 +22,7 @@ def command(
         str | None, typer.Option("--dataset", help="A dataset with a reference, by name or card.yaml, instead.")
     ] = None,
     data: DataFolder = None,
+    split: SplitFile = None,
     program: ProgramFile = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
@@ -42,7 +43,7 @@ def command(
     from ranscore.stability import measure_stability, open_levels, open_reports
 
     frozen = load_frozen(program)
-    texts, reference = open_reports(reports, dataset, data, limit)
+    texts, reference = open_reports(reports, dataset, data, limit, split=split, frozen=frozen)
     models = open_levels(choose_model(frozen, model, api_base), numbers_of(concurrency), api_base)
     with progress_bar() as progress:
         advance = progress(len(texts) * len(frozen.findings) * repeats * len(models))

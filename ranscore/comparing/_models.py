@@ -11,6 +11,7 @@ from ranscore.models import Model
 from ranscore.policies import Policies
 from ranscore.records import Record
 from ranscore.scoring import FindingScore, ScoreReport, frame_of, score_labels
+from ranscore.splitting import tuned_on
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
@@ -30,10 +31,14 @@ class ModelScore(Record):
 
 
 class ModelTable(Record):
-    """The scores of all models, on the same reports and reference with the same program."""
+    """The scores of all models, on the same reports and reference with the same program.
+
+    `tuned_here` says that the program was tuned on reports of this dataset, so that all scores are too good.
+    """
 
     program_digest: str
     tuned_for: str
+    tuned_here: bool = False
     dataset: str
     dataset_digest: str
     reference_digest: str
@@ -70,10 +75,12 @@ def score_models(
     """The frozen program's labels of the dataset by each named model, scored against the dataset's reference.
 
     Unanswered cells are left out and counted. Before anything is labelled, every endpoint is asked once; raises
-    InputError where one cannot be used, and for a name that is given twice.
+    InputError where one cannot be used, for a name that is given twice, and for a program tuned on a part of the
+    reports.
     """
     from ranscore.extraction.module import label_reports
 
+    tuned_here = tuned_on(frozen, dataset)
     names = [name for name, _ in models]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not names:
@@ -84,6 +91,7 @@ def score_models(
     return ModelTable(
         program_digest=frozen.sha256,
         tuned_for=frozen.model.name,
+        tuned_here=tuned_here,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
         reference_digest=dataset.reference_digest,

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ranscore.cohort import Dataset, open_dataset
+from ranscore.cohort import Dataset
 from ranscore.comparing._pairs import System, check_reports
 from ranscore.errors import IncompleteError, InputError
 from ranscore.models import Model, open_model
 from ranscore.readers import read_labels_or_reports
 from ranscore.records import UNANSWERED, LabelTable, Report
-from ranscore.splitting import development_part, load_split
+from ranscore.splitting import open_development, tuned_on
 from ranscore.tracking import PROGRAM_FILE, KeptProgram, Tracker
 
 # DSPy comes with freezing and labelling: imported only where a program is used, so that comparing tables stays quick.
@@ -103,8 +103,8 @@ Given = _Table | KeptProgram | _Program
 def open_systems(specs: Sequence[str], sources: Sources) -> Opened:
     """The label sets of files (labels, reports, frozen programs) and run ids, with the reference they are held against.
 
-    Raises InputError for what is none of these, for runs on other reports or another reference, and where it does not
-    follow which reference is meant.
+    Raises InputError for what is none of these, for runs on other reports or another reference, for programs tuned on
+    a part of the reports, and where it does not follow which reference is meant.
     """
     if len(specs) < 2:
         raise InputError(f"found {len(specs)} system to compare ({', '.join(specs)}); expected at least two.")
@@ -114,8 +114,7 @@ def open_systems(specs: Sequence[str], sources: Sources) -> Opened:
     names = _names(specs, given)
     if sources.reference:
         return _against_file(sources.reference, names, given, sources)
-    dataset = open_dataset(_dataset_name(names, given, sources), sources.data)
-    dataset = development_part(dataset, load_split(sources.split)) if sources.split else dataset
+    dataset = open_development(_dataset_name(names, given, sources), sources.data, sources.split)
     _check_tables(names, given, dataset.reference.report_ids, f"dataset {dataset.name}")
     systems = [_system(name, one, dataset, sources) for name, one in zip(names, given, strict=True)]
     texts = any(s.kind == "reports" for s in systems)
@@ -213,6 +212,7 @@ def _system(name: str, given: Given, dataset: Dataset, sources: Sources) -> Syst
     if isinstance(given, KeptProgram):
         return _from_run(name, given, dataset, sources)
     frozen = given.frozen
+    tuned_on(frozen, dataset)
     tuned = [x for x in frozen.findings.values() if x.data and x.data.dataset_digest == dataset.digest]
     remarks = (
         (f"{len(tuned)} of its programs were tuned on these very reports, so it is shown too good",) if tuned else ()

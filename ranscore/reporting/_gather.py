@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ranscore.cohort import Dataset, Panel, dataset_panel, open_dataset
+from ranscore.cohort import Dataset, Panel, dataset_panel
 from ranscore.errors import InputError, UnknownNameError
 from ranscore.figures import Evidence, System
 from ranscore.freezing import load_frozen
@@ -18,12 +18,11 @@ from ranscore.reporting._systems import (
     check_runs,
     group_runs,
     measure_panel,
-    narrow_panel,
     system_of_frozen,
     system_of_labels,
     system_of_runs,
 )
-from ranscore.splitting import development_part, load_split
+from ranscore.splitting import narrow_panel, open_development
 from ranscore.tracking import KeptProgram, Tracker
 
 
@@ -91,12 +90,11 @@ def _dataset_name(wanted: Wanted, chosen: Sequence[KeptProgram], tracker: Tracke
 
 def _open(name: str, wanted: Wanted) -> Dataset:
     try:
-        dataset = open_dataset(name, wanted.data)
+        return open_development(name, wanted.data, wanted.split)
     except UnknownNameError as fault:
         if wanted.dataset:
             raise
         raise InputError(f"{fault} The runs name it so; give the path of its card with --dataset.") from None
-    return development_part(dataset, load_split(wanted.split)) if wanted.split else dataset
 
 
 def _build(runs: Sequence[Run], wanted: Wanted, dataset: Dataset, settings: Settings) -> list[Built]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ranscore.agreement import AgreementReport, measure_agreement
@@ -21,6 +20,7 @@ from ranscore.reference import derive_no_finding
 from ranscore.reference.derive import NO_FINDING
 from ranscore.reporting._runs import Run, check_round
 from ranscore.reporting._sides import Settings, compare_sides, gather_columns, make_side, shared_findings
+from ranscore.splitting import tuned_on
 
 Labelled = tuple[Side, LabelTable]
 Built = tuple[System, LabelTable | None]
@@ -131,7 +131,8 @@ def _origin(run: Run) -> Origin:
 def system_of_frozen(path: Path, dataset: Dataset, settings: Settings) -> Built:
     """A frozen program beside the seed, on these reports; its recorded cross-validated scores where they are of these.
 
-    Raises InputError for a program whose model is not in this process: a report asks no endpoint.
+    Raises InputError for a program whose model is not in this process, since a report asks no endpoint, and for one
+    that was tuned on a part of these reports.
     """
     frozen = load_frozen(path)
     if "/" in frozen.model.name:
@@ -139,6 +140,7 @@ def system_of_frozen(path: Path, dataset: Dataset, settings: Settings) -> Built:
             f"{path}: its model {frozen.model.name} runs elsewhere, and a report asks no endpoint; expected its "
             f"labels: make them with `ranscore extract`, and give them with --generated {path.stem}=labels.csv."
         )
+    tuned_on(frozen, dataset)
     model = open_model(frozen.model.name)
     seed = extract(freeze_seed(), dataset.reports, model).table
     seed = pick_findings(seed, [f for f in seed.findings if f in frozen.findings or f == NO_FINDING])
@@ -222,14 +224,3 @@ def measure_panel(panel: Panel, labels: LabelTable | None, settings: Settings) -
     if labels is not None and not set(labels.findings) & set(panel.tables[0].findings):
         labels = None
     return measure_agreement(panel.tables, panel.names, labels, bootstrap=settings.resamples, seed=settings.seed)
-
-
-def narrow_panel(panel: Panel, dataset: Dataset) -> Panel:
-    """The readers' labels of the dataset's reports alone."""
-    wanted = set(dataset.reference.report_ids)
-    tables = []
-    for table in panel.tables:
-        rows = [(i, row) for i, row in zip(table.report_ids, table.values, strict=True) if i in wanted]
-        ids, values = tuple(i for i, _ in rows), tuple(row for _, row in rows)
-        tables.append(LabelTable(report_ids=ids, findings=table.findings, values=values))
-    return replace(panel, tables=tuple(tables))

@@ -181,6 +181,15 @@ def test_a_frozen_program_is_placed_among_the_readers(run: Run, frozen_seed: Fro
     assert run("agree", "--dataset", "demo-zh", "--uncertain", "maybe")[0] == 2
 
 
+def test_readers_agree_on_the_development_part_alone(run: Run) -> None:
+    """Of a split dataset the readers' labels of the held-out part stay closed too."""
+    assert run("split", "--dataset", "demo-zh", "-o", "s.json")[0] == 0
+    code, out, _ = run("agree", "--dataset", "demo-zh", "--split", "s.json", "--bootstrap", 0, "--json")
+    assert (code, json.loads(out)["reports"]) == (0, 105)
+    code, _, said = run("agree", *READERS, "--split", "s.json")
+    assert (code, "name them with --dataset" in said) == (2, True)
+
+
 def test_a_dataset_is_split_once(run: Run, small_card: Path) -> None:
     """The same command again changes nothing; another seed needs another file."""
     code, out, _ = run("split", "--dataset", small_card, "-o", "s.json")
@@ -209,7 +218,21 @@ def test_a_program_tuned_with_a_split_is_scored_on_its_held_out_part(run: Run, s
         assert f"Opening {opening} of this held-out part, recorded in" in said
     code, out, said = run(*held[:-3], "development", "--bootstrap", 0, "--json")
     assert (code, json.loads(out)["n_reports"], "Opening" in said) == (0, 42, False)
-    assert "Development part: a program that was tuned on these reports scores too high here." in said
+    assert "The program was tuned on reports of small: its figures here are too good." in said
+    for command in (
+        ("evaluate", *data, "--program", "p.json"),
+        ("models", *data, "--program", "p.json", "--model", "lexical"),
+        ("stability", *data, "--program", "p.json"),
+        ("compare", "p.json", "p.json", *data),
+        ("report", "p.json", *data),
+    ):
+        code, out, said = run(*command)
+        assert (code, out) == (2, ""), command
+        assert "tuned on 42 of the 60 reports of small, and the others may be its held-out part" in said
+    code, out, _ = run("models", *data, "--split", "s.json", "--program", "p.json", "--model", "lexical")
+    assert (code, "on small, 42 reports" in out, "all figures here are too good" in out) == (0, True, True)
+    code, out, _ = run("stability", *data, "--split", "s.json", "--program", "p.json", "--repeats", 2, "--json")
+    assert (code, json.loads(out)["reports"]) == (0, 42)
     assert run("optimize", "--label", "Pneumothorax", *data, *quick)[0] == 0
     assert run("compile", *data, "-o", "all.json", "--no-golden")[0] == 0
     code, _, said = run("evaluate", *data, "--program", "all.json", "--split", "s.json", "--part", "heldout")

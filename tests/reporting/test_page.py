@@ -17,6 +17,8 @@ from ranscore.cohort import dataset_panel
 from ranscore.errors import InputError
 from ranscore.figures import Evidence, System, Table, to_csv
 from ranscore.labelling._tables import write_labels
+from ranscore.policies import pick_findings
+from ranscore.readers import read_labels
 from ranscore.reference import build_reference
 from ranscore.reporting import Report, check_output, folder_of, gather, make_report, write_report
 from ranscore.reporting._words import not_shown
@@ -267,9 +269,11 @@ def test_a_place_that_is_no_page_is_refused_before_any_work(name: str, message: 
         check_output(tmp_path / "x.html")
 
 
-def test_several_systems_stand_side_by_side(store: Any, seed_labels: Path) -> None:
+def test_several_systems_stand_side_by_side(store: Any, seed_labels: Path, tmp_path: Path) -> None:
     """Runs and two tables of one name: a column each, numbered figures, one signature a line."""
-    wanted = store.wanted(newest=True, labels=[f"x={seed_labels}", f"x={seed_labels}"])
+    few = tmp_path / "few.csv"
+    write_labels(pick_findings(read_labels(seed_labels), list(store.found)), few)
+    wanted = store.wanted(newest=True, labels=[f"x={few}", f"x={few}"])
     made = make_report(gather(wanted))
     assert table_of(made, "accuracy").columns == ("Finding", "lexical, cross-validated", "x", "x (2)")
     assert table_of(made, "accuracy-1").columns == ("Finding", "Seed", "Tuned-on", "Cross-validated")
