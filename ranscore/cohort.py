@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -223,6 +224,17 @@ def read_card(name_or_path: str | Path) -> tuple[Card, Path]:
     if card.name != path.parent.name:
         raise InputError(f"{path}: name is {card.name!r}, expected {path.parent.name!r} as its folder is called.")
     return card, path.parent
+
+
+def report_column(name_or_path: str | Path, column: str, data: Path | str | None = None) -> dict[str, str]:
+    """One more column of a dataset's reports, such as an age, by report id; empty where they have none of that name."""
+    card, home = read_card(name_or_path)
+    found: dict[str, str] = {}
+    for part in _read_parts(card, _data_folder(card, home, data)):
+        with suppress(InputError):
+            columns = {k: v for k, v in part.columns.items() if k == "report_id"}
+            found |= texts_by_id(part.table, part.where, column, columns=columns)
+    return found
 
 
 def read_rater_reference(paths: Sequence[Path | str], minimum: int | None = None) -> Reference:

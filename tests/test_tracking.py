@@ -21,7 +21,8 @@ import pytest
 
 import ranscore
 from ranscore.errors import InputError
-from ranscore.tracking import Tracker, _persist, find_database, prompt_name, runs_folder
+from ranscore.tracking import Tracker, find_database, prompt_name, runs_folder
+from ranscore.tracking._store import persist
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ranscore.__file__).parents[1])}
 
@@ -301,7 +302,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             hasty.execute("BEGIN IMMEDIATE")
         threading.Timer(0.5, other.execute, ["ROLLBACK"]).start()
-        _persist(tmp_path, hasty.execute, "BEGIN IMMEDIATE")
+        persist(tmp_path, hasty.execute, "BEGIN IMMEDIATE")
         assert hasty.in_transaction
 
 

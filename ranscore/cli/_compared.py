@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ranscore.cli._print import console, exact, number, span, table
 
 if TYPE_CHECKING:
-    from ranscore.comparing import Comparison, Figure, FindingComparison, ModelTable, PairComparison
+    from ranscore.comparing import Comparison, Estimate, FindingComparison, ModelTable, PairComparison
     from ranscore.correcting import CorrectedPrevalence, Correction
     from ranscore.scoring import ScoreReport
 
@@ -27,7 +27,7 @@ def p_value(p: float | None) -> str:
     return "undefined" if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def signed(figure: Figure) -> str:
+def signed(figure: Estimate) -> str:
     """A difference with its sign and interval."""
     if figure.difference is None:
         return "undefined"

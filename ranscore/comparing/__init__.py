@@ -2,12 +2,13 @@
 
 from ranscore.comparing._models import ModelScore, ModelTable, score_models
 from ranscore.comparing._pairs import System, compare_systems
-from ranscore.comparing._records import Comparison, Figure, FindingComparison, PairComparison, SystemInfo
+from ranscore.comparing._records import Comparison, FindingComparison, PairComparison, SystemInfo
 from ranscore.comparing._systems import Sources, open_systems
+from ranscore.metrics._paired import Estimate
 
 __all__ = [
     "Comparison",
-    "Figure",
+    "Estimate",
     "FindingComparison",
     "ModelScore",
     "ModelTable",

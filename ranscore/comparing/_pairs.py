@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ranscore.catalog import finding_ids, finding_name
-from ranscore.comparing._records import Comparison, Figure, FindingComparison, PairComparison, SystemInfo
+from ranscore.comparing._records import Comparison, FindingComparison, PairComparison, SystemInfo
 from ranscore.errors import IncompleteError, InputError
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.metrics._mcnemar import discordant_needed
-from ranscore.metrics._paired import Paired, PairedFinding, compare_sides
+from ranscore.metrics._paired import Estimate, Paired, PairedFinding, compare_sides
 from ranscore.metrics._verdicts import ALPHA, decide, holm, warn_of_few_positives
 from ranscore.policies import Policies, apply_policies, pick_findings, signature_line
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable, digest_of
@@ -157,7 +157,7 @@ def _pairs(matched: _Matched, names: Sequence[str], found: Sequence[Paired]) -> 
             PairComparison(
                 a=names[0],
                 b=name,
-                macro_f1=Figure(**asdict(pair.macro_f1)),
+                macro_f1=pair.macro_f1,
                 p=pair.p,
                 p_adjusted=adjusted,
                 verdict=decide(pair.macro_f1.difference, adjusted),
@@ -191,7 +191,7 @@ def _finding(
         unanswered=a.unanswered,
         right_a=a.tp + a.tn,
         right_b=b.tp + b.tn,
-        figures={k: _with_exact(Figure(**asdict(v)), k, a, b) for k, v in paired.estimates.items()},
+        figures={k: _with_exact(v, k, a, b) for k, v in paired.estimates.items()},
         only_a_right=only_a,
         only_b_right=only_b,
         p=paired.p,
@@ -203,12 +203,12 @@ def _finding(
     )
 
 
-def _with_exact(figure: Figure, name: str, a: FindingScore, b: FindingScore) -> Figure:
+def _with_exact(figure: Estimate, name: str, a: FindingScore, b: FindingScore) -> Estimate:
     """Accuracy with its exact intervals; another figure as it is."""
     if name != "accuracy" or not a.n:
         return figure
-    spans = {f"{side}_interval": clopper_pearson(s.tp + s.tn, s.n) for side, s in (("a", a), ("b", b))}
-    return figure.model_copy(update=spans)
+    ours, theirs = (clopper_pearson(side.tp + side.tn, side.n) for side in (a, b))
+    return replace(figure, a_interval=ours, b_interval=theirs)
 
 
 def _remarks(matched: _Matched, systems: Sequence[System]) -> Iterator[str]:

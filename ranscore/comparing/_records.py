@@ -6,22 +6,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ranscore.catalog import finding_ids, finding_name
+from ranscore.metrics._paired import Estimate
 from ranscore.metrics._verdicts import Verdict
 from ranscore.policies import Policies
 from ranscore.records import Record
-
-Interval = tuple[float, float]
-
-
-class Figure(Record):
-    """A figure of A and of B and the difference, each with its 95 % interval; None where undefined or not asked for."""
-
-    a: float | None
-    b: float | None
-    difference: float | None
-    a_interval: Interval | None = None
-    b_interval: Interval | None = None
-    interval: Interval | None = None
 
 
 class FindingComparison(Record):
@@ -41,7 +29,7 @@ class FindingComparison(Record):
     unanswered: int
     right_a: int
     right_b: int
-    figures: dict[str, Figure]
+    figures: dict[str, Estimate]
     only_a_right: int
     only_b_right: int
     p: float
@@ -61,7 +49,7 @@ class PairComparison(Record):
 
     a: str
     b: str
-    macro_f1: Figure
+    macro_f1: Estimate
     p: float | None
     p_adjusted: float | None
     verdict: Verdict
@@ -130,7 +118,7 @@ _REST = (
 )  # fmt: skip
 
 
-def _figure(name: str, figure: Figure) -> dict[str, object]:
+def _figure(name: str, figure: Estimate) -> dict[str, object]:
     row: dict[str, object] = {}
     sides = (("a", figure.a, figure.a_interval), ("b", figure.b, figure.b_interval))
     for side, value, span in (*sides, ("difference", figure.difference, figure.interval)):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from pathlib import Path
 
 from ranscore.catalog import finding_name
-from ranscore.cohort import Dataset, _data_folder, _read_parts, read_card
-from ranscore.errors import InputError
+from ranscore.cohort import Dataset, report_column
 from ranscore.figures import Cohort, Support
-from ranscore.readers import texts_by_id
 from ranscore.records import ABSENT, PRESENT, UNCERTAIN, Report
 
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -50,12 +47,7 @@ def describe_cohort(dataset: Dataset, name_or_path: str | Path, data: Path | Non
 
 def _column(dataset: Dataset, name_or_path: str | Path, data: Path | None, column: str) -> list[str] | None:
     """One column of the reports' own table, in their order; None where it has none of that name."""
-    card, home = read_card(name_or_path)
-    found: dict[str, str] = {}
-    for part in _read_parts(card, _data_folder(card, home, data)):
-        with contextlib.suppress(InputError):
-            columns = {k: v for k, v in part.columns.items() if k == "report_id"}
-            found |= texts_by_id(part.table, part.where, column, columns=columns)
+    found = report_column(name_or_path, column, data)
     return [found.get(r.report_id, "") for r in dataset.reports] if any(found.values()) else None
 
 

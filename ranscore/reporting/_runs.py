@@ -7,13 +7,12 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ranscore.catalog import finding_name
 from ranscore.errors import InputError
 from ranscore.freezing import FrozenFinding
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN
-from ranscore.tracking import PROGRAM_FILE, KeptProgram, Tracker
+from ranscore.tracking import PROGRAM_FILE, KeptProgram, TrackedRound, Tracker
 
 CROSSED, ERRORS = "cv_labels.csv", "errors.csv"
 LEAST_DIGITS = 6
@@ -85,12 +84,12 @@ def _find(kept: Sequence[KeptProgram], text: str, tracker: Tracker) -> KeptProgr
 def read_run(tracker: Tracker, kept: KeptProgram) -> Run:
     """One run with its rounds; raises InputError where the store does not hold what `optimize` writes."""
     program = FrozenFinding.model_validate_json(tracker.read_text(kept.run_id, PROGRAM_FILE))
-    found = sorted(_rounds(tracker, kept.run_id), key=lambda pair: pair[0])
-    numbers = [number for number, _ in found]
+    found = tracker.rounds(kept.run_id)
+    numbers = [one.number for one in found]
     if numbers != list(range(len(numbers))) or not numbers:
         raise InputError(f"{tracker.folder}: run {kept.run_id} has the rounds {numbers}; expected 0, 1 and so on.")
     digest = kept.tags.get("program_digest", "")
-    same = [number for number, run in found if run.data.tags.get("program_digest") == digest]
+    same = [one.number for one in found if one.tags.get("program_digest") == digest]
     if not same:
         raise InputError(f"{tracker.folder}: run {kept.run_id} kept a program that none of its rounds has.")
     crossed = "cv_kappa" in kept.metrics or "cv_f1" in kept.metrics
@@ -98,23 +97,15 @@ def read_run(tracker: Tracker, kept: KeptProgram) -> Run:
     return Run(
         kept=kept,
         program=program,
-        rounds=tuple(_round(tracker, run) for _, run in found),
+        rounds=tuple(_round(tracker, one) for one in found),
         kept_round=same[-1],
         crossed={row["report_id"]: int(row["label"]) for row in labels} if crossed else None,
     )
 
 
-def _rounds(tracker: Tracker, run_id: str) -> Iterator[tuple[int, Any]]:
-    """The runs of the rounds by number."""
-    for run in tracker._search("tags.`ranscore.kind` = 'round'", {"mlflow.parentRunId": run_id}):
-        number = re.fullmatch(r"round (\d+)", run.info.run_name or "")
-        if number:
-            yield int(number[1]), run
-
-
-def _round(tracker: Tracker, run: Any) -> Round:
-    metrics = run.data.metrics
-    rows = _rows(tracker.read_text(run.info.run_id, ERRORS)) if metrics.get("errors") else ()
+def _round(tracker: Tracker, one: TrackedRound) -> Round:
+    metrics = one.metrics
+    rows = _rows(tracker.read_text(one.run_id, ERRORS)) if metrics.get("errors") else ()
     return Round(
         kappa=metrics.get("kappa"),
         accuracy=metrics.get("accuracy"),

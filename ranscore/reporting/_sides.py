@@ -12,7 +12,6 @@ from ranscore.figures import Change, Comparison, Kind, Side
 from ranscore.metrics import f1, kappa
 from ranscore.metrics._counts import settle
 from ranscore.metrics._intervals import bootstrap
-from ranscore.metrics._paired import Estimate
 from ranscore.policies import Policies, pick_findings
 from ranscore.records import ABSENT, UNANSWERED, UNCERTAIN, LabelTable
 from ranscore.reference import derive_no_finding
@@ -113,7 +112,7 @@ def compare_sides(
         after=after[0],
         changes=tuple(_change(one) for one in pair.findings),
         headline=found.headline,
-        macro_f1=Estimate(**pair.macro_f1.model_dump()),
+        macro_f1=pair.macro_f1,
         p=pair.p,
         verdict=pair.verdict,
     )
@@ -128,7 +127,7 @@ def _change(found: FindingComparison) -> Change:
         right_after=found.right_b,
         only_before=found.only_a_right,
         only_after=found.only_b_right,
-        estimates={name: Estimate(**figure.model_dump()) for name, figure in found.figures.items()},
+        estimates=found.figures,
         p=found.p,
         p_adjusted=found.p_adjusted,
         verdict=found.verdict,

@@ -175,7 +175,7 @@ def test_runs_are_named_by_their_first_digits(store: Any) -> None:
     assert [o.run_id for o in found.systems[0].origins] == [run]
     assert found.systems[0].main.scores[0].kappa_interval is None
     tracker = Tracker.open(store.folder)
-    child = tracker._search("tags.`ranscore.kind` = 'round'", {})[0].info.run_id
+    child = tracker.rounds(run)[0].run_id
     for text in (child, "f" * 32, run[:5], "no-run.json"):
         with pytest.raises(
             InputError, match=r"no finished optimization has a run id that begins with .* frozen program"

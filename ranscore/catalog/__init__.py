@@ -9,154 +9,35 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
+from ranscore.catalog._shapes import Cues as Cues
+from ranscore.catalog._shapes import ExemplarText as ExemplarText
+from ranscore.catalog._shapes import FindingFile as FindingFile
+from ranscore.catalog._shapes import LanguageFile as LanguageFile
+from ranscore.catalog._shapes import LexiconEdit as LexiconEdit
+from ranscore.catalog._shapes import LexiconFile as LexiconFile
+from ranscore.catalog._shapes import RuleText as RuleText
+from ranscore.catalog._shapes import Sections as Sections
+from ranscore.catalog._shapes import SetFile as SetFile
 from ranscore.errors import InputError, UnknownNameError, list_faults
 from ranscore.phrases import check_phrase, compile_phrase, normalize
-from ranscore.records import (
-    AnswerForm,
-    Clarification,
-    Derivation,
-    Edit,
-    Exemplar,
-    Means,
-    Program,
-    Provenance,
-    Record,
-    SynonymRule,
-)
+from ranscore.records import AnswerForm, Clarification, Edit, Exemplar, Program, Provenance, SynonymRule
 
 PROGRAM_SET = "cxr21"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where PyYAML was built with it
 T = TypeVar("T", bound=BaseModel)
 
 
-class RuleText(Record):
-    """A synonym rule as it stands in a file."""
-
-    means: Means
-    phrases: tuple[str, ...] = Field(min_length=1)
-
-
-class ExemplarText(Record):
-    """An exemplar as it stands in a file."""
-
-    passage: str = Field(min_length=1)
-    answer: Literal["present", "absent"]
-
-
-class FindingFile(Record):
-    """`programs/<set>/findings/<id>.yaml`: the seed of one finding."""
-
-    id: str
-    name: str
-    aliases: tuple[str, ...] = ()
-    includes: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
-    source: str = ""
-    definition: str
-    present_when: tuple[str, ...] = ()
-    absent_when: tuple[str, ...] = ()
-    rules: tuple[RuleText, ...] = ()
-    exemplars: tuple[ExemplarText, ...] = ()
-    derived: Derivation | None = None
-
-
-class LexiconEdit(Record):
-    """One concept of an expert lexicon."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    kind: Literal["synonym_rule", "exemplar", "clarification"]
-    concept: str = ""
-    source: str = "Annotation guideline"
-    rule: RuleText | None = None
-    exemplar: ExemplarText | None = None
-    present_when: str | None = None
-    absent_when: str | None = None
-
-    @model_validator(mode="after")
-    def _content_fits_kind(self) -> LexiconEdit:
-        given = [f for f in ("rule", "exemplar", "present_when", "absent_when") if getattr(self, f) is not None]
-        wanted = {"synonym_rule": ["rule"], "exemplar": ["exemplar"]}.get(self.kind, ["present_when", "absent_when"])
-        if len(given) != 1 or given[0] not in wanted:
-            raise ValueError(
-                f"the edit {self.id!r} of kind {self.kind!r} holds {' and '.join(given) or 'nothing'}, "
-                f"expected {' or '.join(wanted)} alone"
-            )
-        return self
-
-
-class LexiconFile(Record):
-    """`programs/<set>/lexicon/<id>.yaml`: expert edits of one finding."""
-
-    finding: str
-    authors: tuple[str, ...] = ()
-    edits: tuple[LexiconEdit, ...] = ()
-
-    @model_validator(mode="after")
-    def _ids_differ(self) -> LexiconFile:
-        twice = sorted(i for i, n in Counter(edit.id for edit in self.edits).items() if n > 1)
-        if twice:
-            raise ValueError(f"the ids {', '.join(map(repr, twice))} stand more than once, expected one edit an id")
-        return self
-
-
-class SetFile(Record):
-    """`programs/<set>/program.yaml`: what all findings share."""
-
-    id: str
-    version: str
-    name: str
-    authors: tuple[str, ...] = ()
-    source: str = ""
-    instruction: str
-    form: AnswerForm = AnswerForm()
-    order: tuple[str, ...] = ()
-
-
-class Sections(Record):
-    """Heading words of reports: the text under `read` is read, that under `unread` is not."""
-
-    read: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-
-
-class Cues(Record):
-    """Words that negate, hedge or place in the past what stands near them (NegEx, ConText); phrases."""
-
-    negation_before: tuple[str, ...] = ()
-    negation_after: tuple[str, ...] = ()
-    not_negation: tuple[str, ...] = ()
-    hedge_before: tuple[str, ...] = ()
-    hedge_after: tuple[str, ...] = ()
-    not_hedge: tuple[str, ...] = ()
-    context_before: tuple[str, ...] = ()
-    context_after: tuple[str, ...] = ()
-    terminators: tuple[str, ...] = ()
-
-
-class LanguageFile(Record):
-    """`programs/<set>/languages/<code>.yaml`: sections, cues, and each finding's terms in one language."""
-
-    language: str
-    name: str
-    authors: tuple[str, ...] = ()
-    source: str = ""
-    sections: Sections = Sections()
-    cues: Cues = Cues()
-    terms: dict[str, tuple[RuleText, ...]] = Field(default_factory=dict)
-
-
 def data_roots() -> list[Path]:
     """The folders that hold `programs/`, `optimizers/` and `datasets/`, the user's own first."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     shipped = package / "_data" if (package / "_data").is_dir() else package.parent
     own = os.environ.get("RANSCORE_HOME")
     return [Path(own), shipped] if own else [shipped]

@@ -11,26 +11,25 @@ import csv
 import io
 import json
 import math
-import os
 import re
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeGuard, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ranscore.errors import InputError
+from ranscore.tracking._store import DATABASE as DATABASE
+from ranscore.tracking._store import EXPERIMENT as EXPERIMENT
+from ranscore.tracking._store import check_folder, connect, find_experiment, lock, persist, without_variables
+from ranscore.tracking._store import database_uri as database_uri
+from ranscore.tracking._store import find_database as find_database
+from ranscore.tracking._store import runs_folder as runs_folder
 
-EXPERIMENT = "ranscore"
-DATABASE = "mlflow.db"
 PROGRAM_FILE = "program.json"
-LOCK_SECONDS = 120.0
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Metrics = Mapping[str, float | None]
@@ -54,25 +53,14 @@ class KeptProgram:
     start_time: datetime
 
 
-def runs_folder(folder: Path | None = None) -> Path:
-    """The absolute tracking folder: the argument, else $RANSCORE_MLRUNS, else `mlruns` in the working directory."""
-    return Path(folder or os.environ.get("RANSCORE_MLRUNS") or "mlruns").expanduser().resolve()
+@dataclass(frozen=True)
+class TrackedRound:
+    """One finished round of an optimization, by its number."""
 
-
-def find_database(folder: Path | None = None) -> Path:
-    """The tracking database of a folder; raises InputError where there is none."""
-    path = runs_folder(folder) / DATABASE
-    if not path.is_file():
-        raise InputError(
-            f"{path}: there is no tracking database yet; 'ranscore optimize' makes one, "
-            "or name the folder that holds one with --mlruns."
-        )
-    return path
-
-
-def database_uri(path: Path) -> str:
-    """The URI by which MLflow opens a database file."""
-    return f"sqlite:///{path.as_posix()}"
+    number: int
+    run_id: str
+    metrics: dict[str, float]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -88,11 +76,11 @@ class Tracker:
     def open(cls, folder: Path | None = None, *, must_exist: bool = False) -> Tracker:
         """A tracker on a folder that can be written, made when it is missing (unless `must_exist`); else InputError."""
         place = find_database(folder).parent if must_exist else runs_folder(folder)
-        _check_folder(place)
+        check_folder(place)
         # One process at a time, since MLflow does not guard its own first start.
-        with closing(_lock(place / ".opening.db", "EXCLUSIVE")):
-            client = _connect(place)
-            return cls(place, _find_experiment(client, place), client)
+        with closing(lock(place / ".opening.db", "EXCLUSIVE")):
+            client = connect(place)
+            return cls(place, find_experiment(client, place), client)
 
     def start_optimize(self, finding: str, *, name: str, tags: Tags = _NOTHING, params: Params = _NOTHING) -> str:
         """Begins the optimization of one finding, shown by its `name`; its run id, still running."""
@@ -166,7 +154,7 @@ class Tracker:
         """The new version number of a finding's prompt in the Prompt Registry; the text stays as it is, braces too."""
         # MLflow links a prompt to the process's active experiment; naming both here leaves it nothing to add.
         linked = {"_mlflow_experiment_ids": f",{self.experiment_id},0,", **_as_tags(tags)}
-        with _without_variables("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        with without_variables("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
             version = self._try(
                 self._client.register_prompt, prompt_name(finding), template, commit_message=message, tags=linked
             )
@@ -181,6 +169,17 @@ class Tracker:
         wanted = dict(filters) | ({"ranscore.finding": finding} if finding is not None else {})
         found = self._search("attributes.status = 'FINISHED' and tags.`ranscore.kind` = 'optimize'", wanted)
         return [_as_kept(run) for run in found if self._has(run.info.run_id, PROGRAM_FILE)]
+
+    def rounds(self, run_id: str) -> list[TrackedRound]:
+        """The rounds of an optimization, in their order."""
+        found = self._search("tags.`ranscore.kind` = 'round'", {"mlflow.parentRunId": run_id})
+        numbered = [(re.fullmatch(r"round (\d+)", run.info.run_name or ""), run) for run in found]
+        rounds = [
+            TrackedRound(int(number[1]), run.info.run_id, dict(run.data.metrics), dict(run.data.tags))
+            for number, run in numbered
+            if number
+        ]
+        return sorted(rounds, key=lambda one: one.number)
 
     def count_runs(self, kind: str, tags: Tags = _NOTHING) -> int:
         """How many runs of a kind have these tags, deleted ones included."""
@@ -244,7 +243,7 @@ class Tracker:
         return any(file.path == name and not file.is_dir for file in found)
 
     def _try(self, call: Callable[..., T], *args: Any, **named: Any) -> T:
-        return _persist(self.folder, call, *args, **named)
+        return persist(self.folder, call, *args, **named)
 
 
 def prompt_name(finding: str) -> str:
@@ -292,109 +291,3 @@ def _as_kept(run: Any) -> KeptProgram:
         params=dict(run.data.params),
         start_time=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
     )
-
-
-def _check_folder(folder: Path) -> None:
-    """Raises InputError where runs could not be written, before anything is computed or imported."""
-    if set("%?") & set(str(folder)):
-        raise InputError(f"{folder}: MLflow opens no database in a path with '%' or '?'; name another with --mlruns.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}-{time.monotonic_ns()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"{folder}: runs cannot be written here ({error.strerror or error}); "
-            "name a folder that you may write to with --mlruns or RANSCORE_MLRUNS."
-        ) from error
-    if (folder / DATABASE).exists():
-        _lock(folder / DATABASE, "IMMEDIATE").close()
-
-
-def _lock(path: Path, kind: Literal["IMMEDIATE", "EXCLUSIVE"]) -> sqlite3.Connection:
-    """A connection that holds the file until it is closed or the process ends; InputError where it cannot be had."""
-    connection: sqlite3.Connection | None = None
-    try:
-        connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
-        connection.execute(f"BEGIN {kind}")
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        raise InputError(
-            f"{path}: cannot be written as a tracking database ({error}); "
-            "end the process that holds it, move the file away, or name another folder with --mlruns."
-        ) from error
-    return connection
-
-
-def _connect(folder: Path) -> Any:
-    import logging
-
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    # This one module logs the making of tables, and with a traceback every lock that `_persist` waits for.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL + 1)
-    uri = database_uri(folder / DATABASE)
-    try:
-        return _persist(folder, MlflowClient, tracking_uri=uri, registry_uri=uri)
-    except MlflowException as error:
-        if "out-of-date database schema" not in str(error):
-            raise
-        raise InputError(
-            f"{folder / DATABASE}: made by another version of MLflow; "
-            f"copy the file, then run 'mlflow db upgrade {uri}', or name another folder with --mlruns."
-        ) from error
-
-
-def _find_experiment(client: Any, folder: Path) -> str:
-    """The id of the experiment `ranscore`, made when it is missing; InputError where it was deleted or moved."""
-    found = _persist(folder, client.get_experiment_by_name, EXPERIMENT)
-    artifacts = folder / "artifacts"
-    if found is None:
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return str(_persist(folder, client.create_experiment, EXPERIMENT, artifacts.as_uri(), tags))
-    if found.lifecycle_stage == "deleted":
-        raise InputError(
-            f"{folder}: the experiment 'ranscore' was deleted here; bring it back with 'MLFLOW_TRACKING_URI="
-            f"{database_uri(folder / DATABASE)} mlflow experiments restore --experiment-id {found.experiment_id}', "
-            "or name another folder with --mlruns."
-        )
-    recorded = Path(url2pathname(urlsplit(found.artifact_location).path))
-    if recorded != artifacts and not (recorded.exists() and artifacts.exists() and recorded.samefile(artifacts)):
-        raise InputError(
-            f"{folder}: made as {recorded.parent}, and MLflow looks for its artifacts there; "
-            "move it back, link it there, or name another folder with --mlruns."
-        )
-    return str(found.experiment_id)
-
-
-def _persist(folder: Path, call: Callable[..., T], *args: Any, **named: Any) -> T:
-    """What the call returns, after at most `LOCK_SECONDS` of others' writing; a full disk is an InputError."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    pause = 0.05
-    while True:
-        try:
-            return call(*args, **named)
-        except Exception as error:
-            text = str(error)
-            if "database is locked" in text and time.monotonic() < deadline:
-                time.sleep(pause)
-                pause = min(2 * pause, 1.0)
-            elif "OperationalError" in text or isinstance(error, OSError):
-                reason = re.sub(r"^\([\w.]+\) ", "", text.splitlines()[0])
-                raise InputError(
-                    f"{folder}: a run could not be recorded ({reason}); make the folder writable, and run again."
-                ) from error
-            else:
-                raise
-
-
-@contextmanager
-def _without_variables(*names: str) -> Iterator[None]:
-    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
