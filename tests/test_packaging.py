@@ -96,6 +96,12 @@ def test_the_readme_names_every_command(command: str) -> None:
     assert re.search(rf"^\| `ranscore {command}` \| \S", README, re.MULTILINE)
 
 
+@pytest.mark.parametrize("command", registry.names("cli"))
+def test_the_changelog_names_every_command(command: str) -> None:
+    """What a user can run is news to the user."""
+    assert f"`{command}`" in (ROOT / ".github" / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_readme_links_every_guide(guide: str) -> None:
     """Each guide that `ranscore guide` shows is linked."""
