@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from ranscore.metrics import kappa
 from ranscore.metrics._counts import Counts, count
+from ranscore.metrics._intervals import bootstrap
 
 cells = st.tuples(*[st.integers(0, 40)] * 4)
 
@@ -58,3 +60,15 @@ def test_many_findings_at_once_give_what_each_gives_alone(tables: list[tuple[int
     together = kappa.compute(Counts(*np.array(tables).T))
     alone = [float(kappa.compute(Counts(*np.array(table)))) for table in tables]
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("errors", [0.02, 0.1, 0.3])
+def test_the_interval_of_many_reports_is_near_that_of_statsmodels(errors: float) -> None:
+    """With 4,000 reports the bootstrap comes near the asymptotic interval of Fleiss, Cohen and Everitt."""
+    rng = np.random.default_rng(7)
+    truth = (rng.random(4_000) < 0.2).astype(np.int8)
+    labels = np.where(rng.random(4_000) < errors, 1 - truth, truth).astype(np.int8)
+    low, high = bootstrap(truth, labels, kappa.compute, resamples=2_000, seed=1)
+    table = [[int(((truth == i) & (labels == j)).sum()) for j in (0, 1)] for i in (0, 1)]
+    expected = cohens_kappa(table)
+    assert (float(low), float(high)) == pytest.approx((expected.kappa_low, expected.kappa_upp), abs=0.006)
