@@ -23,6 +23,7 @@ from ranscore.freezing import DataUsed, FrozenFinding, freeze_finding
 from ranscore.models import Model, open_model
 from ranscore.records import UNANSWERED, ErrorNote, LabelTable, Program
 from ranscore.scoring import FindingScore, score_finding
+from ranscore.search._kept import pick_best, tags_of
 from ranscore.search._objective import Task
 from ranscore.search._recipe import Recipe
 from ranscore.search._rounds import OnRound, Optimized, Round, check_budget, optimize_finding
@@ -349,8 +350,7 @@ def gather_programs(
 
     Best is the highest cross-validated kappa, else the highest tuned-on kappa; of equals the newest.
     """
-    filters = {"model": model.name, "dataset_digest": dataset.digest, "reference_digest": dataset.reference_digest}
-    kept = tracker.kept_programs(filters=filters)
+    kept = tracker.kept_programs(filters=tags_of(dataset, model))
     if not kept:
         raise InputError(
             f"{tracker.folder}: no kept program for dataset {dataset.name} with model {model.name}; "
@@ -365,7 +365,7 @@ def gather_programs(
             missing.append(finding)
             findings[finding] = freeze_finding(catalog.seed_program(finding), source="seed")
             continue
-        best = max(runs, key=lambda k: (k.metrics.get("cv_kappa", -2.0), k.metrics.get("kappa", -2.0), k.start_time))
+        best = pick_best(runs)
         findings[finding] = FrozenFinding.model_validate_json(tracker.read_text(best.run_id, "program.json"))
         if "cv_kappa" in best.metrics or "cv_f1" in best.metrics:
             rows = csv.DictReader(io.StringIO(tracker.read_text(best.run_id, "cv_labels.csv")))
