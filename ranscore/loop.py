@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from ranscore import catalog
 from ranscore.cohort import Dataset, Panel, dataset_panel, read_card
 from ranscore.errors import InputError
-from ranscore.extraction.module import label_reports
 from ranscore.feedback.evidence import MarkedReport, mark_report
 from ranscore.feedback.queue import Compared, Marker, QueueItem, Votes, build_queue
 from ranscore.freezing import FrozenProgram, load_frozen
 from ranscore.models import Model
-from ranscore.records import Label, LabelTable, Program, Report
+from ranscore.records import Label, LabelTable, Program, Record, Report
 from ranscore.search._kept import best_kept
-from ranscore.search._objective import Task
+from ranscore.search._noted import NOTES_FILE
+from ranscore.search._objective import Candidate, Objective, Scored, Task, Watch
+from ranscore.search._recipe import Recipe
+from ranscore.search._rounds import OnRound, Optimized
+from ranscore.search._tracked import Session, optimize_label
 from ranscore.tracking import DATABASE, Tracker, runs_folder
+
+REVIEW = Recipe(name="review", algorithm="exemplar-tpe")  # an objective needs one; nothing is searched here
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,26 @@ class Choice:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """What is reviewed: one finding's program, its labels of a dataset's reports, and where the program is from."""
+    """What is reviewed: one finding's program, its labels and score on a dataset's reports, and where it is from.
+
+    `objective` and `scored` are what a preview takes; what was asked is not asked again.
+    """
 
     dataset: Dataset
     finding: str
     choice: Choice
-    model: Model
-    labels: tuple[Label, ...]
+    objective: Objective
+    scored: Scored
+
+    @property
+    def model(self) -> Model:
+        """The model that gave the labels."""
+        return self.objective.task.model
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """A label for every report; that of an exemplar's own report was given without the exemplar."""
+        return self.scored.labels
 
     @property
     def program(self) -> Program:
@@ -59,11 +79,6 @@ class Reviewed:
     def values(self) -> dict[str, int]:
         """The labels by report id: 1, 0 or -2."""
         return {x.report_id: {"present": 1, "absent": 0}.get(x.value, -2) for x in self.labels}
-
-    def task(self) -> Task:
-        """The finding's task on these reports, as a search or a preview takes it."""
-        column = self.dataset.reference.column(self.finding)
-        return Task(self.finding, catalog.finding_name(self.finding), self.dataset.reports, column, self.model)
 
 
 def choose_program(
@@ -114,8 +129,10 @@ def open_review(
 
 def review_program(dataset: Dataset, choice: Choice, model: Model) -> Reviewed:
     """A chosen program with its labels of the dataset's reports."""
-    labels = label_reports(choice.program, dataset.reports, model).labels
-    return Reviewed(dataset, choice.program.finding, choice, model, labels)
+    finding = choice.program.finding
+    column = dataset.reference.column(finding)
+    objective = Objective(Task(finding, choice.program.name, dataset.reports, column, model), REVIEW)
+    return Reviewed(dataset, finding, choice, objective, objective.score(Candidate(choice.program)))
 
 
 def review_queue(
@@ -176,3 +193,69 @@ def votes_of(panel: Panel | None) -> Votes:
         name: {finding: table.column(finding) for finding in table.findings}
         for name, table in zip(panel.names, panel.tables, strict=True)
     }
+
+
+def run_round(
+    session: Session,
+    finding: str,
+    *,
+    start: Program | None = None,
+    folds: int | None = None,
+    on_round: OnRound | None = None,
+    watch: Watch | None = None,
+) -> tuple[Optimized, str]:
+    """One tracked round of the search with the session's notes, from a program or the seed on; its run's id.
+
+    With `folds` 0 nothing is cross-validated. `watch` may raise StoppedError: the run ends as killed, nothing is kept.
+    """
+    once = replace(session, recipe=session.recipe.changed(rounds=1, folds=folds))
+    return optimize_label(once, finding, on_round, start=start, watch=watch)
+
+
+def reviewed_after(session: Session, found: Optimized, run_id: str) -> Reviewed:
+    """The program that a search kept, with the labels that it was scored by; no call is made."""
+    task = session.task(found.finding)
+    choice = Choice(found.program, f"kept, run {run_id[:8]}", run_id)
+    return Reviewed(session.dataset, found.finding, choice, Objective(task, REVIEW), found.best)
+
+
+class NoteEffect(Record):
+    """What became of one edit that one note proposed, in one round of one run.
+
+    `status` is kept, rejected, not chosen or nothing proposed, `reason` why, and `in_program` whether the run's kept
+    program holds the edit. `helped` and `hurt` are the reports that the edit alone turns right and wrong (known of the
+    embedded model alone), `round_helped` and `round_hurt` those that the round turned. A kappa is None where undefined.
+    """
+
+    note_id: str
+    reader: str
+    report_id: str
+    finding: str
+    reads_as: str
+    run_id: str
+    started: datetime
+    round: int
+    edit: str
+    kind: str
+    status: str
+    reason: str
+    in_program: bool
+    kappa_before: float | None
+    kappa_after: float | None
+    helped: tuple[str, ...]
+    hurt: tuple[str, ...]
+    round_helped: tuple[str, ...]
+    round_hurt: tuple[str, ...]
+
+
+def note_effects(
+    tracker: Tracker, *, finding: str | None = None, dataset_digest: str | None = None
+) -> tuple[NoteEffect, ...]:
+    """What became of every note in the finished optimizations of a tracking folder, the newest run first."""
+    filters = {"dataset_digest": dataset_digest} if dataset_digest else {}
+    effects: list[NoteEffect] = []
+    for run in tracker.kept_programs(finding=finding, filters=filters):
+        if tracker._has(run.run_id, NOTES_FILE):
+            rows = json.loads(tracker.read_text(run.run_id, NOTES_FILE))
+            effects += [NoteEffect(**row, run_id=run.run_id, started=run.start_time) for row in rows]
+    return tuple(effects)

@@ -136,7 +136,7 @@ def _patterns(
     without = [r for i, r in by_id.items() if side.second[i] == ABSENT]
     for phrase, ids in shared_wordings([by_id[i] for i in silent], without):
         for report_id in ids:
-            found.setdefault(report_id, f"the wording {_short(phrase)} is not read")
+            found.setdefault(report_id, f"the wording {_short(phrase)}, which no absent report has")
     return found
 
 
