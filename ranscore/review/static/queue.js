@@ -1,0 +1,431 @@
+// The queue: one disagreement at a time, a verdict in two keystrokes, evidence, a note.
+
+import { ask, byId, fill, helping, make, plural, say, typing, visible } from "./shared.js";
+import { ReportView } from "./report.js";
+
+const FILTERS = ["finding", "kind", "open", "text"];
+const reader = document.body.dataset.reader;
+let queue = [];
+let item = null;
+let draft = null;
+let saving = false;
+let lastSaved = [];
+let previewing = 0;
+const view = new ReportView(byId("report"), evidenceChanged);
+
+// Drafts stay in this tab until they are saved: a reload in the middle of a sentence loses nothing.
+const draftKey = (id) => `ranscore draft ${reader} ${id}`;
+function freshId() {
+  return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+const emptyDraft = () => ({ entry: freshId(), verdict: "", reason: "", span: null, note: "" });
+function readDraft(id) {
+  try {
+    return { ...emptyDraft(), ...JSON.parse(sessionStorage.getItem(draftKey(id)) || "{}") };
+  } catch {
+    return emptyDraft();
+  }
+}
+function keepDraft() {
+  const empty = !draft.verdict && !draft.reason && !draft.span && !draft.note;
+  if (empty) sessionStorage.removeItem(draftKey(item.id));
+  else sessionStorage.setItem(draftKey(item.id), JSON.stringify(draft));
+}
+
+// The queue and its filter.
+const chosen = () => Object.fromEntries(FILTERS.map((name) => [name, byId(`filter-${name}`).value]));
+function matching() {
+  const { finding, kind, open, text } = chosen();
+  const wanted = text.trim().toLowerCase();
+  return queue.filter((q) => (!finding || q.finding === finding) && (!kind || q.kind === kind)
+    && (!open || (open === "done") === q.done || (item && q.id === item.id))
+    && (!wanted || q.report_id.toLowerCase().includes(wanted)));
+}
+const position = (list) => list.findIndex((q) => item && q.id === item.id);
+
+function count(list, name) {
+  const found = new Map();
+  for (const q of list) found.set(q[name], (found.get(q[name]) || 0) + 1);
+  return found;
+}
+
+function showQueue() {
+  const findings = count(queue, "finding");
+  const names = new Map(queue.map((q) => [q.finding, q.finding_name]));
+  fill(byId("filter-finding"), [...findings].map(([f, n]) => [f, `${names.get(f)} (${n})`]));
+  fill(byId("filter-kind"), [...count(queue, "kind")].map(([k, n]) => [k, `${k} (${n})`]));
+  showProgress();
+}
+
+function showProgress() {
+  const list = matching();
+  const all = queue.filter((q) => list.includes(q));
+  const done = all.filter((q) => q.done).length;
+  byId("progress").max = Math.max(1, all.length);
+  byId("progress").value = done;
+  byId("progress-text").textContent = `${done} of ${all.length} reviewed`;
+}
+
+async function loadQueue() {
+  queue = (await ask("/api/queue")).items;
+  showQueue();
+}
+
+function nothing(title, text, clear) {
+  item = null;
+  byId("item").hidden = true;
+  byId("nothing").hidden = false;
+  byId("nothing-title").textContent = title;
+  byId("nothing-text").textContent = text;
+  byId("nothing-clear").hidden = !clear;
+}
+
+async function open(id, focus = true) {
+  let found;
+  try {
+    found = await ask(`/api/items/${encodeURIComponent(id)}`);
+  } catch (fault) {
+    trouble(fault.message);
+    return;
+  }
+  item = found;
+  draft = readDraft(id);
+  history.replaceState(null, "", `#${id}`);
+  byId("nothing").hidden = true;
+  byId("item").hidden = false;
+  trouble("");
+  showItem();
+  showForm();
+  if (focus) byId("finding").focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+function showItem() {
+  const list = matching();
+  const at = position(list);
+  byId("error-kind").textContent = item.kind_text;
+  byId("finding").textContent = item.finding_name;
+  byId("finding").setAttribute("aria-label", `${item.finding_name}, ${item.kind_text}, report ${item.report_id}`);
+  byId("place").textContent = `${at + 1} of ${list.length}`;
+  byId("previous").disabled = at <= 0;
+  byId("next").disabled = at < 0 || at >= list.length - 1;
+  byId("sides").replaceChildren(...item.sides.map(side), ...(item.votes.length ? [votes()] : []), make("div", {}, make("dt", {}, "Report"), make("dd", {}, visible(item.report_id))));
+  byId("why").textContent = item.why;
+  view.show(item);
+  byId("fired-part").hidden = false;
+  byId("fired").replaceChildren(...item.fired.map(firedRow));
+  if (!item.fired.length) byId("fired").replaceChildren(make("li", { class: "origin" }, item.silence));
+  showLegend();
+  showEarlier();
+}
+
+const side = (s) => make("div", {}, make("dt", {}, s.name), make("dd", {}, visible(s.value)));
+
+function votes() {
+  const marks = item.votes.map((v) => make("span", { class: `vote ${v.value || "none"}`, role: "img", "aria-label": `${v.reader}: ${v.value || "no vote"}`, title: `${v.reader}: ${v.value || "no vote"}` }));
+  const present = item.votes.filter((v) => v.value === "present").length;
+  return make("div", {}, make("dt", {}, "Readers"), make("dd", {}, make("span", { class: "votes" }, ...marks), make("span", {}, `${present} of ${item.votes.length} present`)));
+}
+
+function firedRow(row) {
+  return make("li", { value: null }, make("q", {}, visible(row.passage)), " ", make("span", { class: "status" }, row.status), make("span", { class: "origin" }, ` · ${visible(row.source)}`));
+}
+
+function showLegend() {
+  const kinds = new Set(item.marks.map((m) => m.kind));
+  const rows = [["fired", "fired-mark", "counts"], ["silent", "silent-mark", "found, does not count"], ["quoted", "quoted-mark", "quoted by the model"], ["negation", "cue negation", "negation"], ["hedge", "cue hedge", "hedge"], ["context", "cue context", "history or comparison"]];
+  const found = rows.filter(([kind]) => kinds.has(kind)).map(([, style, text]) => make("span", {}, make("span", { class: style }, text)));
+  byId("legend").replaceChildren(...found, make("span", {}, make("span", { class: "mine first last" }, "your evidence")));
+}
+
+function showEarlier() {
+  byId("earlier-part").hidden = !item.notes.length;
+  byId("earlier").replaceChildren(...item.notes.map((n) => {
+    const words = [n.evidence && `“${visible(n.evidence)}”`, n.note && visible(n.note)].filter(Boolean).join(" ");
+    const back = n.own ? make("button", { type: "button", class: "plain", "aria-label": "Take this note back" }, "Take back") : null;
+    back?.addEventListener("click", () => takeBack(n));
+    return make("li", {}, make("span", { class: "status" }, n.verdict), n.reason && `, ${n.reason}`, make("span", { class: "origin" }, ` · ${visible(n.reader)}, ${n.time}`), back, words && make("div", { dir: "auto" }, words));
+  }));
+}
+
+// The form.
+function choice(group, option) {
+  const input = make("input", { type: "radio", name: group, value: option.value, "aria-keyshortcuts": option.key });
+  input.checked = draft[group] === option.value;
+  input.addEventListener("change", () => choose(group, option.value));
+  return make("label", { class: "choice" }, input, make("kbd", { "aria-hidden": "true" }, option.key), make("span", {}, option.text, option.hint ? make("small", {}, option.hint) : null));
+}
+
+function showForm() {
+  byId("verdicts").replaceChildren(...item.verdicts.map((v) => choice("verdict", v)));
+  byId("reasons").replaceChildren(...item.reasons.map((r) => choice("reason", r)));
+  byId("note").value = draft.note;
+  view.mark(draft.span);
+}
+
+function choose(group, value) {
+  draft[group] = draft[group] === value && group === "reason" ? "" : value;
+  for (const input of byId("form").elements[group]) input.checked = input.value === draft[group];
+  keepDraft();
+  if (group === "verdict") preview();
+}
+
+function evidenceChanged() {
+  if (!item) return;
+  draft.span = view.span;
+  keepDraft();
+  const passage = view.passage();
+  byId("evidence").textContent = passage ? visible(passage) : "Select the words in the report, or press ↓";
+  byId("evidence").classList.toggle("empty", !passage);
+  byId("evidence").lang = item.language || "";
+  byId("evidence-clear").hidden = !passage;
+  preview();
+}
+
+function preview() {
+  clearTimeout(previewing);
+  const box = byId("preview");
+  if (!draft.span || ["reference wrong", "guideline unclear", "cannot tell"].includes(draft.verdict)) {
+    box.replaceChildren();
+    return;
+  }
+  previewing = setTimeout(() => showPreview(false), 250);
+}
+
+async function showPreview(spend) {
+  const [at, span, box] = [item, draft.span, byId("preview")];
+  if (!span) return;
+  box.setAttribute("aria-busy", "true");
+  let found;
+  try {
+    found = await ask("/api/preview", { item: at.id, start: span[0], end: span[1], verdict: draft.verdict, spend });
+  } catch (fault) {
+    found = { text: fault.message };
+  }
+  if (item !== at || draft.span !== span) return;
+  box.removeAttribute("aria-busy");
+  if (found.exact === false && !spend) {
+    const button = make("button", { type: "button" }, `Ask (${plural(found.calls, "call")})`);
+    button.addEventListener("click", () => { button.disabled = true; showPreview(true); });
+    box.replaceChildren(`${visible(found.text)} `, button);
+    return;
+  }
+  if (found.right === undefined || !(found.right + found.wrong)) {
+    box.textContent = visible(found.text);
+    return;
+  }
+  const changed = found.right + found.wrong;
+  box.replaceChildren(found.made.startsWith("exemplar") ? "As an example, " : "As a rule, ", changed === 1 ? "this " : "these ",
+    make("b", {}, plural(changed, "development report")), " would change: ",
+    make("span", { class: "right" }, `${found.right} right`), ", ", make("span", { class: "wrong" }, `${found.wrong} wrong`), ".",
+    make("small", {}, visible(found.made)));
+}
+
+const trouble = (text) => { byId("trouble").textContent = text; };
+
+async function save() {
+  if (!item || saving) return;
+  if (!draft.verdict) {
+    trouble("Choose a verdict first: 1, 2, 3 or 4.");
+    return;
+  }
+  saving = true;
+  byId("save").disabled = true;
+  const [at, sent] = [item, { ...draft }];
+  try {
+    const body = (entry) => ({ entry, item: at.id, verdict: sent.verdict, reason: sent.reason, start: sent.span?.[0] ?? null, end: sent.span?.[1] ?? null, note: sent.note });
+    let kept = sent.entry;
+    try {
+      await ask("/api/notes", body(kept));
+    } catch (fault) {
+      if (fault.status !== 409) throw fault;
+      kept = freshId(); // an earlier answer was lost on the way, and the note was changed since
+      await ask("/api/notes", body(kept));
+    }
+    sessionStorage.removeItem(draftKey(at.id));
+    lastSaved.push({ entry: kept, item: at.id, draft: sent });
+    rememberSaved();
+    const row = queue.find((q) => q.id === at.id);
+    if (row) row.done = true;
+    showProgress();
+    trouble("");
+    goOn(at.id);
+  } catch (fault) {
+    trouble(fault.message);
+  } finally {
+    saving = false;
+    byId("save").disabled = false;
+  }
+}
+
+function goOn(id) {
+  const list = matching();
+  const from = list.findIndex((q) => q.id === id);
+  const after = [...list.slice(from + 1), ...list.slice(0, Math.max(0, from))].find((q) => !q.done);
+  const left = list.filter((q) => !q.done).length;
+  if (!after) {
+    const filtered = list.length < queue.filter((q) => !q.done).length + queue.filter((q) => q.done).length;
+    history.replaceState(null, "", "#");
+    nothing(filtered ? "All of these are reviewed" : "All disagreements are reviewed", "Your notes are saved. A round shows what they change.", filtered);
+    say("Saved. Nothing is left here.");
+    return;
+  }
+  say(`Saved. ${left} left.`);
+  open(after.id);
+}
+
+// Undo.
+const savedKey = `ranscore saved ${reader}`;
+function rememberSaved() {
+  sessionStorage.setItem(savedKey, JSON.stringify(lastSaved.slice(-50)));
+  byId("undo").disabled = !lastSaved.length;
+}
+
+async function undo() {
+  const last = lastSaved.at(-1);
+  if (!last || saving) return;
+  saving = true;
+  try {
+    last.undo = last.undo || freshId();
+    await ask("/api/notes/undo", { entry: last.entry, undo: last.undo });
+  } catch (fault) {
+    trouble(fault.message);
+    if (fault.status === 404 || fault.status === 409) lastSaved.pop();
+    rememberSaved();
+    return;
+  } finally {
+    saving = false;
+  }
+  lastSaved.pop();
+  rememberSaved();
+  sessionStorage.setItem(draftKey(last.item), JSON.stringify({ ...last.draft, entry: freshId() }));
+  await loadQueue();
+  await open(last.item);
+  say("Taken back; the note is here to be changed.");
+}
+
+async function takeBack(note) {
+  try {
+    await ask("/api/notes/undo", { entry: note.entry, undo: freshId() });
+    lastSaved = lastSaved.filter((s) => s.entry !== note.entry);
+    rememberSaved();
+    await loadQueue();
+    await open(item.id);
+    say("Taken back.");
+  } catch (fault) {
+    trouble(fault.message);
+  }
+}
+
+function move(direction) {
+  const list = matching();
+  const to = list[position(list) + direction];
+  if (to) open(to.id);
+}
+
+async function filterChanged() {
+  sessionStorage.setItem("ranscore filter", JSON.stringify(chosen()));
+  const list = matching();
+  showProgress();
+  if (!list.length) nothing("Nothing matches the filter", "", true);
+  else if (position(list) < 0) await open((list.find((q) => !q.done) || list[0]).id, false);
+  else showItemPlace();
+}
+
+function showItemPlace() {
+  const list = matching();
+  byId("place").textContent = `${position(list) + 1} of ${list.length}`;
+  byId("previous").disabled = position(list) <= 0;
+  byId("next").disabled = position(list) >= list.length - 1;
+}
+
+// Keys.
+const KEYS = {
+  j: () => move(1), k: () => move(-1), u: undo, w: () => byId("note").focus(), x: () => view.mark(null),
+  "/": () => byId("filter-finding").focus(), "]": () => view.moveStart(1), "[": () => view.moveStart(-1),
+};
+
+function arrow(event) {
+  const direction = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") view.step(direction, event.shiftKey);
+  else if (event.shiftKey) view.moveEnd(direction);
+  else move(direction);
+}
+
+function pressed(event) {
+  if (helping() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target === byId("note")) {
+    if (event.key === "Escape") byId("finding").focus({ preventScroll: true });
+    else if (event.key === "Enter" && !event.shiftKey) save();
+    else return;
+    event.preventDefault();
+    return;
+  }
+  if (typing(event)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (!item) {
+    if (event.key === "u") { event.preventDefault(); undo(); }
+    return;
+  }
+  const onControl = event.target instanceof HTMLButtonElement || event.target instanceof HTMLAnchorElement;
+  if (event.key === "Enter") {
+    if (onControl) return;
+    event.preventDefault();
+    save();
+    return;
+  }
+  if (event.key.startsWith("Arrow")) {
+    event.preventDefault();
+    arrow(event);
+    return;
+  }
+  const verdict = item.verdicts.find((v) => v.key === event.key);
+  const reason = item.reasons.find((r) => r.key === event.key.toLowerCase());
+  const act = verdict ? () => choose("verdict", verdict.value) : reason ? () => choose("reason", reason.value) : KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+document.addEventListener("keydown", pressed);
+byId("form").addEventListener("submit", (event) => { event.preventDefault(); save(); });
+byId("note").addEventListener("input", () => { draft.note = byId("note").value; keepDraft(); });
+byId("undo").addEventListener("click", undo);
+byId("next").addEventListener("click", () => move(1));
+byId("previous").addEventListener("click", () => move(-1));
+byId("evidence-clear").addEventListener("click", () => view.mark(null));
+byId("filter").addEventListener("submit", (event) => event.preventDefault());
+for (const name of FILTERS) byId(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", filterChanged);
+byId("nothing-clear").addEventListener("click", async () => {
+  for (const name of FILTERS) byId(`filter-${name}`).value = "";
+  await filterChanged();
+});
+window.addEventListener("hashchange", () => {
+  const id = location.hash.slice(1);
+  if (id && queue.some((q) => q.id === id) && (!item || item.id !== id)) open(id);
+});
+
+async function begin() {
+  try {
+    lastSaved = JSON.parse(sessionStorage.getItem(savedKey) || "[]");
+    rememberSaved();
+    await loadQueue();
+    const kept = JSON.parse(sessionStorage.getItem("ranscore filter") || "{}");
+    for (const name of FILTERS) if (kept[name]) byId(`filter-${name}`).value = kept[name];
+    for (const name of ["finding", "kind"]) if (!byId(`filter-${name}`).value) byId(`filter-${name}`).value = "";
+    const asked = location.hash.slice(1);
+    const list = matching();
+    const first = queue.find((q) => q.id === asked) || list.find((q) => !q.done);
+    showProgress();
+    if (!queue.length) nothing("There are no disagreements", "Program and reference agree on every report.", false);
+    else if (first) await open(first.id);
+    else if (!list.length) nothing("Nothing matches the filter", "", true);
+    else nothing("All disagreements are reviewed", "Your notes are saved. A round shows what they change.", false);
+  } catch (fault) {
+    nothing("The page cannot be shown", fault.message, false);
+  }
+  document.body.dataset.ready = "yes";
+}
+begin();
