@@ -206,7 +206,7 @@ def run_round(
 ) -> tuple[Optimized, str]:
     """One tracked round of the search with the session's notes, from a program or the seed on; its run's id.
 
-    With `folds` 0 nothing is cross-validated. `watch` may raise StoppedError: the run ends as killed, nothing is kept.
+    With `folds` 0, and from a program, nothing is cross-validated. `watch` may raise StoppedError: the run ends as killed, nothing is kept.
     """
     once = replace(session, recipe=session.recipe.changed(rounds=1, folds=folds))
     return optimize_label(once, finding, on_round, start=start, watch=watch)

@@ -135,8 +135,9 @@ def _patterns(
     silent = [i for i, kind in kinds.items() if i not in found and kind in ("false absent", "differs")]
     without = [r for i, r in by_id.items() if side.second[i] == ABSENT]
     for phrase, ids in shared_wordings([by_id[i] for i in silent], without):
-        for report_id in ids:
-            found.setdefault(report_id, f"the wording {_short(phrase)}, which no absent report has")
+        alike = [i for i in ids if i not in found]
+        if len(alike) > 1:
+            found |= dict.fromkeys(alike, f"the wording {_short(phrase)}, which no absent report has")
     return found
 
 

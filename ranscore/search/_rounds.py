@@ -100,14 +100,15 @@ def optimize_finding(
 ) -> Optimized:
     """The best program for one finding after the recipe's rounds, with every round, and its cross-validated scores.
 
-    The search begins with `start`, or else with the seed. `watch` is told of its progress.
+    The search begins with `start`, or else with the seed. Nothing is cross-validated from a `start`, which may have
+    seen the reports that the folds hide. `watch` is told of the progress.
     """
     check_budget(task, recipe)
     program = start or catalog.seed_program(task.finding)
     task = _stratified(task, recipe.seed)
     objective = Objective(task, recipe, watch=watch)
     rounds = run_rounds(objective, program, notes, recipe.trials, storage, on_round)
-    crossed = cross_validate(task, program, notes, recipe, watch) if recipe.folds > 1 else None
+    crossed = cross_validate(task, program, notes, recipe, watch) if recipe.folds > 1 and not start else None
     best = best_round(rounds, recipe).scored
     return Optimized(task.finding, rounds[0].scored, best, tuple(rounds), crossed, objective.calls, objective.tokens)
 
