@@ -8,7 +8,7 @@ from typing import Literal
 
 from ranscore.extraction.module import freeze_prompt
 from ranscore.models._reading import Reading, cue_set, read
-from ranscore.models.lexical import Instructions, find_evidence, read_prompt
+from ranscore.models.lexical import Evidence, Instructions, find_evidence, read_prompt
 from ranscore.phrases import normalize
 from ranscore.records import Program, Record, Report
 
@@ -67,7 +67,7 @@ class MarkedReport(Record):
 def mark_report(program: Program, report: Report) -> MarkedReport:
     """The report marked with what a program's rules and exemplars find in it; no call is made."""
     reading, told = read(report.text), _told(program)
-    marks = [*_fired(told, report.text), *_cues(reading, report.text)]
+    marks = [*_fired(told, report.text, reading), *_cues(reading, report.text)]
     marks.sort(key=lambda m: (m.start, m.end))
     return MarkedReport(report_id=report.report_id, marks=tuple(marks), sections=tuple(_sections(report.text, reading)))
 
@@ -77,15 +77,22 @@ def _told(program: Program) -> Instructions:
     return read_prompt(freeze_prompt(program).head)
 
 
-def _fired(told: Instructions, text: str) -> Iterator[Mark]:
-    phrases = {group[0] for group in told.states}
+def _fired(told: Instructions, text: str, reading: Reading) -> Iterator[Mark]:
+    groups = {group[0]: group for group in told.states}
     seen: set[tuple[int, int, str]] = set()
     for found in find_evidence(told, text):
         key = (found.start, found.end, found.status)
         if key not in seen:
-            kind: MarkKind = "rule" if found.source in phrases else "exemplar"
-            yield Mark(start=found.start, end=found.end, kind=kind, status=found.status, source=found.source)
+            kind: MarkKind = "rule" if found.source in groups else "exemplar"
+            source = _matching(groups[found.source], found, reading) if found.source in groups else found.source
+            yield Mark(start=found.start, end=found.end, kind=kind, status=found.status, source=source)
         seen.add(key)
+
+
+def _matching(phrases: tuple[str, ...], found: Evidence, reading: Reading) -> str:
+    """The phrase of a rule that matched."""
+    spans = ((p, m) for p in phrases for m in reading.find((p,)))
+    return next((p for p, m in spans if (m.start, m.end) == (found.start, found.end)), found.source)
 
 
 def _cues(reading: Reading, text: str) -> Iterator[Mark]:
