@@ -7,16 +7,14 @@ After Dalkey and Helmer, Management Science 1963;9(3):458.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
 from ranscore.catalog import asked_ids, finding_id, finding_name
 from ranscore.errors import InputError, UnknownNameError, list_faults
-from ranscore.readers import read_table, rows_of
+from ranscore.readers import encode_sheet, read_table, rows_of, unprotect
 from ranscore.readers._columns import by_meaning, missing_column
 from ranscore.records import Record
 
@@ -94,8 +92,9 @@ def read_votes(paths: Sequence[Path]) -> tuple[Vote, ...]:
         found, wrong = by_meaning(map(str, frame.columns))
         wrong += [missing_column(c, list(found.values())) for c in COLUMNS if c not in found]
         faults += [f"{path}: {fault}" for fault in wrong]
+        plain = unprotect if path.suffix.lower() == ".csv" else str
         for place, row in () if wrong else rows_of(frame):
-            problems, vote = _vote({name: row[found[name]].strip() for name in COLUMNS})
+            problems, vote = _vote({name: plain(row[found[name]]).strip() for name in COLUMNS})
             if vote and (key := (vote.round, vote.reader, vote.finding)) in votes:
                 problems.append(
                     f"{vote.reader!r} proposes for {finding_name(vote.finding)} twice in round {vote.round}"
@@ -174,28 +173,23 @@ def _agrees(of: Spread, spread: float, readers: int) -> bool:
     return of.iqr is not None and of.n >= readers and of.iqr <= spread + 1e-9
 
 
-def next_round(votes: Sequence[Vote], found: Delphi) -> bytes:
-    """The sheet of the next round: a row a reader and open finding, with his own last proposal and the group's.
+def next_round(path: Path, votes: Iterable[Vote], found: Delphi) -> bytes:
+    """The sheet of the next round (CSV or XLSX by the path): a row a reader and open finding, to be filled in.
 
-    The columns `accuracy` and `kappa` are blank, to be filled in.
+    Beside the blank columns stand the group's median and spread of the last round; no reader sees another's proposal.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    hints = ("your_accuracy", "group_accuracy", "group_accuracy_iqr", "your_kappa", "group_kappa", "group_kappa_iqr")
-    writer.writerow([*COLUMNS, *hints])
-    last = found.last()
+    last, rows = found.last(), []
+    given = {(v.finding, v.reader) for v in votes}
     for finding in found.open():
-        for row in _rows(votes, last[finding]):
-            writer.writerow(row)
-    return text.getvalue().encode("utf-8")
-
-
-def _rows(votes: Sequence[Vote], standing: Standing) -> Iterator[list[str]]:
-    mine = {v.reader: v for v in sorted(votes, key=lambda v: v.round) if v.finding == standing.finding}
-    for reader, vote in sorted(mine.items()):
-        own = ((vote.accuracy, standing.accuracy), (vote.kappa, standing.kappa))
-        hints = [_shown(x) for value, group in own for x in (value, group.median, group.iqr)]
-        yield [str(standing.round + 1), reader, standing.name, "", "", *hints]
+        standing = last[finding]
+        group = {
+            "group_accuracy": _shown(standing.accuracy.median), "group_accuracy_iqr": _shown(standing.accuracy.iqr),
+            "group_kappa": _shown(standing.kappa.median), "group_kappa_iqr": _shown(standing.kappa.iqr),
+        }  # fmt: skip
+        about = {"round": str(standing.round + 1), "finding": standing.name, **group}
+        rows += [{**about, "reader": reader} for f, reader in sorted(given) if f == finding]
+    hints = ("group_accuracy", "group_accuracy_iqr", "group_kappa", "group_kappa_iqr")
+    return encode_sheet(path, (*COLUMNS, *hints), rows)
 
 
 def _shown(value: float | None) -> str:

@@ -20,21 +20,21 @@ def command(
     ] = 0.02,
     readers: Annotated[int, typer.Option("--readers", min=2, help="… of at least so many readers.")] = 3,
     following: Annotated[
-        Path | None, typer.Option("--next", help="Write the sheet of the next round, for what is open (.csv).")
+        Path | None, typer.Option("--next", help="Write the sheet of the next round, for what is open (.csv, .xlsx).")
     ] = None,
 ) -> None:
     """Show the readers' proposed thresholds round by round: median, spread, and where they agree."""
     from ranscore.cli._files import write_once
     from ranscore.delphi import next_round, read_votes, summarize_rounds
-    from ranscore.errors import InputError
+    from ranscore.readers import check_sheet
 
-    if following and following.suffix.lower() != ".csv":
-        raise InputError(f"{following}: found the suffix {following.suffix!r}, expected .csv.")
+    if following:
+        check_sheet(following)
     votes = read_votes(files)
     found = summarize_rounds(votes, spread=spread, readers=readers)
     _print(found)
     if following and found.open():
-        write_once(following, next_round(votes, found))
+        write_once(following, next_round(following, votes, found))
         typer.echo(f"{following}: the next round's sheet; fill in accuracy and kappa.")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from ranscore.catalog import finding_name
 from ranscore.feedback.entries import Entry
+from ranscore.readers._sheets import protect
 from ranscore.records import ABSENT, PRESENT, LabelTable, Record
 from ranscore.reference.raters import Decision
 
@@ -72,5 +73,6 @@ def encode_corrections(proposals: Iterable[Proposal]) -> bytes:
     for proposal in proposals:
         if proposal.carried:
             d = proposal.decision
-            writer.writerow([d.report_id, finding_name(d.finding), d.value, d.was, d.why, d.by])
+            texts = [f" {t}" if protect(t) != t else t for t in (d.why, d.by)]  # no formula; the reader strips it
+            writer.writerow([d.report_id, finding_name(d.finding), d.value, d.was, *texts])
     return text.getvalue().encode("utf-8")

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,6 +44,11 @@ class Session:
     notes: tuple[ErrorNote, ...]
     mlruns: Path | None = None
     log_text: bool = False
+    targets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def recipe_of(self, finding: str) -> Recipe:
+        """The recipe with the finding's own targets (`target_accuracy`, `target_kappa`), where it has some."""
+        return self.recipe.changed(**self.targets.get(finding, {}))
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -110,7 +115,7 @@ def optimize_label(
 
     try:
         found = optimize_finding(
-            task, session.notes, session.recipe,
+            task, session.notes, session.recipe_of(finding),
             start=start, storage=session.tracker.folder / "optuna", on_round=track, watch=watch,
         )  # fmt: skip
     except BaseException as fault:
@@ -157,7 +162,7 @@ def _run_all(session: Session, findings: Sequence[str], workers: int) -> Iterato
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = {
             pool.submit(
-                _optimize_apart, f, session.dataset, session.notes, session.recipe, session.model.name,
+                _optimize_apart, f, session.dataset, session.notes, session.recipe_of(f), session.model.name,
                 session.model.settings, session.tracker.folder / "optuna",
             ): f
             for f in findings
@@ -249,7 +254,7 @@ def _headline(score: FindingScore) -> Iterator[tuple[str, float | None]]:
 
 
 def _start(session: Session, finding: str) -> str:
-    recipe = session.recipe.model_dump(mode="json")
+    recipe = session.recipe_of(finding).model_dump(mode="json")
     params = {
         "seed": session.recipe.seed,
         **{k: json.dumps(v) for k, v in recipe.items() if k not in ("title", "seed")},
