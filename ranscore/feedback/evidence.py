@@ -7,10 +7,13 @@ from functools import lru_cache
 from typing import Literal
 
 from ranscore.extraction.module import freeze_prompt
+from ranscore.extraction.quoting import ask_quote
+from ranscore.feedback.entries import locate_evidence
+from ranscore.models import Model
 from ranscore.models._reading import Reading, cue_set, read
 from ranscore.models.lexical import Evidence, Instructions, find_evidence, read_prompt
 from ranscore.phrases import normalize
-from ranscore.records import Program, Record, Report
+from ranscore.records import Answer, Program, Record, Report
 
 ASSERTED = "asserted"
 MarkKind = Literal["rule", "exemplar", "quote", "negation", "hedge", "context"]
@@ -118,3 +121,10 @@ def _sections(text: str, reading: Reading) -> Iterator[Section]:
         yield Section(heading=name, start=start, end=again, read=not unread)
         if again < end:
             yield Section(heading="", start=again, end=end, read=True)
+
+
+def quote_evidence(program: Program, report: Report, answer: Answer, model: Model) -> Mark | None:
+    """The passage that a model names for its answer, in one call; None where what it names is not in the report."""
+    said = ask_quote(program, report, answer, model)
+    found = locate_evidence(said, report.text) if said else None
+    return Mark(start=found[0], end=found[1], kind="quote", source=model.name) if found else None
