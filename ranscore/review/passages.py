@@ -80,10 +80,10 @@ def _source(text: str, mark: Mark, program: Program) -> str:
     """The rule's phrase that matches here, or the exemplar's passage; a mark names a rule by its first phrase."""
     if mark.kind != "rule":
         return f"{mark.kind} “{mark.source}”"
-    normal = normalize(text)
+    here = normalize(text[mark.start : mark.end])
     phrases = [p for r in program.rules if r.phrases[0] == mark.source and r.means == "states" for p in r.phrases]
-    spans = ((p, m) for p in phrases for m in compile_phrase(p).find(normal))
-    return f"rule “{next((p for p, m in spans if (m.start, m.end) == (mark.start, mark.end)), mark.source)}”"
+    whole = (p for p in phrases if any((m.start, m.end) == (0, len(here)) for m in compile_phrase(p).find(here)))
+    return f"rule “{next(whole, mark.source)}”"
 
 
 def list_fired(text: str, marked: MarkedReport, program: Program) -> list[dict[str, str]]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import json
 import logging
 import re
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -145,7 +147,7 @@ class Guard:
         try:
             await self._admit(scope, receive, dressed)
         except RefusedError as refused:
-            await _answer(dressed, refused.status, refused.reason)
+            await _answer(dressed, refused.status, refused.reason, as_page=_wants_page(scope))
         except Exception as fault:
             _log.error("%s in %s", type(fault).__name__, places_of(fault))
             if not begun:
@@ -250,7 +252,7 @@ async def _let_in(send: Send, cookie: str, token: str) -> None:
     """
     body = (
         b'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
-        b'<title>ranscore review</title><p><a href="/">Open the review page</a></p></html>'
+        b'<title>ranscore review</title><link rel="icon" href="/static/mark.svg"><p><a href="/">Open the review page</a></p></html>'
     )
     kept = f"{cookie}={token}; Path=/; HttpOnly; SameSite=Strict".encode()
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", kept)]
@@ -258,11 +260,17 @@ async def _let_in(send: Send, cookie: str, token: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _answer(send: Send, status: int, reason: str) -> None:
-    import json
+def _wants_page(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
-    body = json.dumps({"error": reason}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+
+async def _answer(send: Send, status: int, reason: str, *, as_page: bool = False) -> None:
+    """A refusal: JSON, or for a browser that opens a page one sentence."""
+    body, kind = json.dumps({"error": reason}).encode(), b"application/json"
+    if as_page:
+        page = f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>ranscore review</title><p>{escape(reason)}</p>'
+        body, kind = page.encode(), b"text/html; charset=utf-8"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -49,9 +49,7 @@ def _write_cohort(folder: Path, reports: dict[str, str], present: set[str], lang
     folder.mkdir(parents=True, exist_ok=True)
     texts = [{"report_id": i, "report": text} for i, text in reports.items()]
     findings = catalog.finding_ids()
-    labels = [
-        {"report_id": i, **{f: int(f == "pneumothorax" and i in present) for f in findings}} for i in reports
-    ]
+    labels = [{"report_id": i, **{f: int(f == "pneumothorax" and i in present) for f in findings}} for i in reports]
     for name, rows in (("reports", texts), ("labels", labels)):
         (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     card = {
@@ -65,18 +63,25 @@ def _write_cohort(folder: Path, reports: dict[str, str], present: set[str], lang
 
 @pytest.fixture(scope="session")
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five missed pneumothoraces by a sign, six false ones in reports with hostile text, and thirty plain reports."""
+    """Five missed pneumothoraces by a sign, five false ones in reports with hostile text, and thirty plain reports."""
     reports = {f"missed-{n}": text for n, text in enumerate(MISSED, 1)}
     present = set(reports)
     for name, text in HOSTILE.items():
         reports[f"odd-{name}"] = f"FINDINGS: {text} Pneumothorax.\nIMPRESSION: None."
-    reports["odd-long"] = "FINDINGS: " + "The lungs are clear and the heart is normal. " * 4450 + "Pneumothorax."
     for n in range(10):
         reports[f"plain-{n}"] = f"FINDINGS: Left apical pneumothorax of {n + 2} mm.\nIMPRESSION: Pneumothorax."
         present.add(f"plain-{n}")
         reports[f"clear-{n}"] = f"FINDINGS: The lungs are clear, film {n}. No pneumothorax.\nIMPRESSION: Normal."
         reports[f"other-{n}"] = f"FINDINGS: Heart size is {n + 10} cm. The sulci are sharp.\nIMPRESSION: Normal."
     return _write_cohort(tmp_path_factory.mktemp("cohort") / "hostile", reports, present)
+
+
+@pytest.fixture(scope="session")
+def long_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One report of 200 kB with a pneumothorax in its last line, and one without."""
+    long = "FINDINGS: " + "The lungs are clear and the heart is normal. " * 4450 + "\nIMPRESSION: Pneumothorax."
+    reports = {"long": long, "short": "FINDINGS: Left pneumothorax."}
+    return _write_cohort(tmp_path_factory.mktemp("cohort") / "long", reports, {"short"})
 
 
 @dataclass

@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.review.conftest import MakeSite, Site
 
 
@@ -42,7 +44,7 @@ def span(item: dict[str, Any], passage: str) -> dict[str, int]:
 
 
 def test_the_queue_holds_every_error_and_nothing_else(client: TestClient, site: Site) -> None:
-    """Five missed and six false ones; reports on which both agree are not shown."""
+    """Five missed and five false ones; reports on which both agree are not shown."""
     rows = client.get("/api/queue").json()["items"]
     assert sorted(r["report_id"] for r in rows if r["kind"] == "false absent") == [f"missed-{n}" for n in range(1, 6)]
     odd = sorted(i for i in site.desk.reports if i.startswith("odd-"))
@@ -163,7 +165,10 @@ def test_a_note_waits_until_a_round_reads_it(client: TestClient) -> None:
         body = {"entry": f"entry-000{n}", "item": item["id"], "verdict": verdict, **span(item, "lucent")}
         assert client.post("/api/notes", json=body).status_code == 200
     shown = client.get("/api/notes").json()["notes"]
-    assert [(n["report_id"], n["used"], n["effects"]) for n in shown] == [("missed-2", False, []), ("missed-1", True, [])]
+    assert [(n["report_id"], n["used"], n["effects"]) for n in shown] == [
+        ("missed-2", False, []),
+        ("missed-1", True, []),
+    ]
 
 
 def test_the_raters_votes_and_the_chinese_text_are_shown(make_site: MakeSite) -> None:
@@ -177,3 +182,15 @@ def test_the_raters_votes_and_the_chinese_text_are_shown(make_site: MakeSite) ->
     assert {v["value"] for v in item["votes"]} <= {"present", "absent", "uncertain", "unanswered"}
     assert item["language"] == "zh"
     assert not any("。" in item["text"][a:b] for a, b in item["sentences"])
+
+
+def test_a_report_of_200_kb_is_shown_whole(make_site: MakeSite, long_card: Path) -> None:
+    """With the evidence in its last line; the queue and the item are answered, and a note on its end is taken."""
+    site = make_site(long_card)
+    with client_of(site) as client:
+        item = item_of(client, "long")
+        assert len(item["text"]) > 200_000
+        (fired,) = [m for m in item["marks"] if m["kind"] == "fired"]
+        assert item["text"][fired["start"] : fired["end"]] == "Pneumothorax"
+        body = {"entry": "entry-0001", "item": item["id"], "verdict": "false present", **span(item, "IMPRESSION")}
+        assert client.post("/api/notes", json=body).status_code == 200

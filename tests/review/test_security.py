@@ -40,7 +40,16 @@ def note_on(site: Site, **changes: Any) -> dict[str, Any]:
 
 def test_every_answer_carries_the_safe_headers(client: TestClient) -> None:
     """Pages, assets, JSON, refusals and what is not there alike; scripts and styles come from here alone."""
-    for address in ("/", "/notes", "/rounds", "/static/page.css", "/static/queue.js", "/api/queue", "/nothing", "/api/items/x"):
+    for address in (
+        "/",
+        "/notes",
+        "/rounds",
+        "/static/page.css",
+        "/static/queue.js",
+        "/api/queue",
+        "/nothing",
+        "/api/items/x",
+    ):
         headers = client.get(address).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -114,7 +123,13 @@ def test_another_site_may_link_to_the_page_but_not_read_it(client: TestClient) -
 @pytest.mark.parametrize("climb", UP)
 def test_climbing_paths_are_refused_everywhere(client: TestClient, site: Site, climb: str) -> None:
     """In the path, in every parameter and in every field that names something; nothing is read or written."""
-    for address in (f"/static/{climb}", f"/api/items/{climb}", f"/{climb}", f"/api/queue?finding={climb}", f"/?{climb}=1"):
+    for address in (
+        f"/static/{climb}",
+        f"/api/items/{climb}",
+        f"/{climb}",
+        f"/api/queue?finding={climb}",
+        f"/?{climb}=1",
+    ):
         answer = client.get(address)
         assert 400 <= answer.status_code < 500, address
         assert "root:" not in answer.text
@@ -156,7 +171,8 @@ def test_a_large_body_is_refused_before_it_is_read(client: TestClient, site: Sit
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"null", b'"x"', b'{"entry": "entry-0001"}', b'{"entry": {}, "item": []}', b"\xff\xfe", b"1" * 5000]
+    "body",
+    [b"{", b"[]", b"null", b'"x"', b'{"entry": "entry-0001"}', b'{"entry": {}, "item": []}', b"\xff\xfe", b"1" * 5000],
 )
 def test_a_body_that_is_no_note_is_refused_without_an_echo(client: TestClient, site: Site, body: bytes) -> None:
     """The answer names the fields and shows none of their values."""

@@ -8,10 +8,29 @@ const reader = document.body.dataset.reader;
 let queue = [];
 let item = null;
 let draft = null;
-let saving = false;
 let lastSaved = [];
 let previewing = 0;
 const view = new ReportView(byId("report"), evidenceChanged);
+
+// One thing at a time: what is pressed while an item is saved or loaded waits, and goes to the item that comes.
+let working = false;
+const waiting = [];
+async function perform(action) {
+  if (working) {
+    waiting.push(action);
+    return;
+  }
+  working = true;
+  byId("save").setAttribute("aria-busy", "true");
+  try {
+    await action();
+  } catch (fault) {
+    trouble(fault.message);
+  }
+  working = false;
+  byId("save").removeAttribute("aria-busy");
+  if (waiting.length) perform(waiting.shift());
+}
 
 // Drafts stay in this tab until they are saved: a reload in the middle of a sentence loses nothing.
 const draftKey = (id) => `ranscore draft ${reader} ${id}`;
@@ -81,14 +100,7 @@ function nothing(title, text, clear) {
 }
 
 async function open(id, focus = true) {
-  let found;
-  try {
-    found = await ask(`/api/items/${encodeURIComponent(id)}`);
-  } catch (fault) {
-    trouble(fault.message);
-    return;
-  }
-  item = found;
+  item = await ask(`/api/items/${encodeURIComponent(id)}`);
   draft = readDraft(id);
   history.replaceState(null, "", `#${id}`);
   byId("nothing").hidden = true;
@@ -143,7 +155,7 @@ function showEarlier() {
   byId("earlier").replaceChildren(...item.notes.map((n) => {
     const words = [n.evidence && `“${visible(n.evidence)}”`, n.note && visible(n.note)].filter(Boolean).join(" ");
     const back = n.own ? make("button", { type: "button", class: "plain", "aria-label": "Take this note back" }, "Take back") : null;
-    back?.addEventListener("click", () => takeBack(n));
+    back?.addEventListener("click", () => perform(() => takeBack(n)));
     return make("li", {}, make("span", { class: "status" }, n.verdict), n.reason && `, ${n.reason}`, make("span", { class: "origin" }, ` · ${visible(n.reader)}, ${n.time}`), back, words && make("div", { dir: "auto" }, words));
   }));
 }
@@ -224,41 +236,32 @@ async function showPreview(spend) {
 const trouble = (text) => { byId("trouble").textContent = text; };
 
 async function save() {
-  if (!item || saving) return;
+  if (!item) return;
   if (!draft.verdict) {
     trouble("Choose a verdict first: 1, 2, 3 or 4.");
     return;
   }
-  saving = true;
-  byId("save").disabled = true;
   const [at, sent] = [item, { ...draft }];
+  const body = (entry) => ({ entry, item: at.id, verdict: sent.verdict, reason: sent.reason, start: sent.span?.[0] ?? null, end: sent.span?.[1] ?? null, note: sent.note });
+  let kept = sent.entry;
   try {
-    const body = (entry) => ({ entry, item: at.id, verdict: sent.verdict, reason: sent.reason, start: sent.span?.[0] ?? null, end: sent.span?.[1] ?? null, note: sent.note });
-    let kept = sent.entry;
-    try {
-      await ask("/api/notes", body(kept));
-    } catch (fault) {
-      if (fault.status !== 409) throw fault;
-      kept = freshId(); // an earlier answer was lost on the way, and the note was changed since
-      await ask("/api/notes", body(kept));
-    }
-    sessionStorage.removeItem(draftKey(at.id));
-    lastSaved.push({ entry: kept, item: at.id, draft: sent });
-    rememberSaved();
-    const row = queue.find((q) => q.id === at.id);
-    if (row) row.done = true;
-    showProgress();
-    trouble("");
-    goOn(at.id);
+    await ask("/api/notes", body(kept));
   } catch (fault) {
-    trouble(fault.message);
-  } finally {
-    saving = false;
-    byId("save").disabled = false;
+    if (fault.status !== 409) throw fault;
+    kept = freshId(); // an earlier answer was lost on the way, and the note was changed since
+    await ask("/api/notes", body(kept));
   }
+  sessionStorage.removeItem(draftKey(at.id));
+  lastSaved.push({ entry: kept, item: at.id, draft: sent });
+  rememberSaved();
+  const row = queue.find((q) => q.id === at.id);
+  if (row) row.done = true;
+  showProgress();
+  trouble("");
+  await goOn(at.id);
 }
 
-function goOn(id) {
+async function goOn(id) {
   const list = matching();
   const from = list.findIndex((q) => q.id === id);
   const after = [...list.slice(from + 1), ...list.slice(0, Math.max(0, from))].find((q) => !q.done);
@@ -271,7 +274,7 @@ function goOn(id) {
     return;
   }
   say(`Saved. ${left} left.`);
-  open(after.id);
+  await open(after.id);
 }
 
 // Undo.
@@ -283,18 +286,14 @@ function rememberSaved() {
 
 async function undo() {
   const last = lastSaved.at(-1);
-  if (!last || saving) return;
-  saving = true;
+  if (!last) return;
+  last.undo = last.undo || freshId();
   try {
-    last.undo = last.undo || freshId();
     await ask("/api/notes/undo", { entry: last.entry, undo: last.undo });
   } catch (fault) {
-    trouble(fault.message);
     if (fault.status === 404 || fault.status === 409) lastSaved.pop();
     rememberSaved();
-    return;
-  } finally {
-    saving = false;
+    throw fault;
   }
   lastSaved.pop();
   rememberSaved();
@@ -305,22 +304,18 @@ async function undo() {
 }
 
 async function takeBack(note) {
-  try {
-    await ask("/api/notes/undo", { entry: note.entry, undo: freshId() });
-    lastSaved = lastSaved.filter((s) => s.entry !== note.entry);
-    rememberSaved();
-    await loadQueue();
-    await open(item.id);
-    say("Taken back.");
-  } catch (fault) {
-    trouble(fault.message);
-  }
+  await ask("/api/notes/undo", { entry: note.entry, undo: freshId() });
+  lastSaved = lastSaved.filter((s) => s.entry !== note.entry);
+  rememberSaved();
+  await loadQueue();
+  await open(item.id);
+  say("Taken back.");
 }
 
-function move(direction) {
+async function move(direction) {
   const list = matching();
   const to = list[position(list) + direction];
-  if (to) open(to.id);
+  if (to) await open(to.id);
 }
 
 async function filterChanged() {
@@ -341,70 +336,77 @@ function showItemPlace() {
 
 // Keys.
 const KEYS = {
-  j: () => move(1), k: () => move(-1), u: undo, w: () => byId("note").focus(), x: () => view.mark(null),
+  j: () => move(1), k: () => move(-1), u: undo, w: () => byId("note").focus(), x: () => view.mark(null), Enter: save,
   "/": () => byId("filter-finding").focus(), "]": () => view.moveStart(1), "[": () => view.moveStart(-1),
+  ArrowDown: (shift) => view.step(1, shift), ArrowUp: (shift) => view.step(-1, shift),
+  ArrowRight: (shift) => (shift ? view.moveEnd(1) : move(1)), ArrowLeft: (shift) => (shift ? view.moveEnd(-1) : move(-1)),
 };
 
-function arrow(event) {
-  const direction = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") view.step(direction, event.shiftKey);
-  else if (event.shiftKey) view.moveEnd(direction);
-  else move(direction);
+function actionOf(key, shift) {
+  if (!item) return key === "u" ? undo : null;
+  const verdict = item.verdicts.find((v) => v.key === key);
+  if (verdict) return () => choose("verdict", verdict.value);
+  const reason = item.reasons.find((r) => r.key === key);
+  if (reason) return () => choose("reason", reason.value);
+  return KEYS[key] ? () => KEYS[key](shift) : null;
+}
+
+function inNote(key, shift) {
+  if (key === "Escape") return () => byId("finding").focus({ preventScroll: true });
+  return key === "Enter" && !shift ? save : null;
+}
+
+// A key that waited for an item: it has no element of its own any more.
+function late(key, shift) {
+  if (document.activeElement !== byId("note")) return actionOf(key, shift)?.();
+  const action = inNote(key, shift);
+  if (action) return action();
+  if (key.length === 1) {
+    byId("note").setRangeText(key, byId("note").selectionStart, byId("note").selectionEnd, "end");
+    byId("note").dispatchEvent(new Event("input"));
+  }
+  return undefined;
 }
 
 function pressed(event) {
-  if (helping() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target === byId("note")) {
-    if (event.key === "Escape") byId("finding").focus({ preventScroll: true });
-    else if (event.key === "Enter" && !event.shiftKey) save();
-    else return;
+  const { key, shiftKey } = event;
+  if (helping() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || key === "Tab" || key === "?") return;
+  const onNote = event.target === byId("note");
+  if (typing(event) && !onNote) {
+    if (key !== "Escape") return;
+    event.preventDefault(); // a search field would be emptied
+    event.target.blur();
+    return;
+  }
+  if (working) {
     event.preventDefault();
-    return;
-  }
-  if (typing(event)) {
-    if (event.key === "Escape") event.target.blur();
-    return;
-  }
-  if (!item) {
-    if (event.key === "u") { event.preventDefault(); undo(); }
+    waiting.push(() => late(key, shiftKey));
     return;
   }
   const onControl = event.target instanceof HTMLButtonElement || event.target instanceof HTMLAnchorElement;
-  if (event.key === "Enter") {
-    if (onControl) return;
-    event.preventDefault();
-    save();
-    return;
-  }
-  if (event.key.startsWith("Arrow")) {
-    event.preventDefault();
-    arrow(event);
-    return;
-  }
-  const verdict = item.verdicts.find((v) => v.key === event.key);
-  const reason = item.reasons.find((r) => r.key === event.key.toLowerCase());
-  const act = verdict ? () => choose("verdict", verdict.value) : reason ? () => choose("reason", reason.value) : KEYS[event.key];
-  if (!act) return;
+  if (key === "Enter" && onControl) return;
+  const action = onNote ? inNote(key, shiftKey) : actionOf(key, shiftKey);
+  if (!action) return;
   event.preventDefault();
-  act();
+  perform(action);
 }
 
 document.addEventListener("keydown", pressed);
-byId("form").addEventListener("submit", (event) => { event.preventDefault(); save(); });
+byId("form").addEventListener("submit", (event) => { event.preventDefault(); perform(save); });
 byId("note").addEventListener("input", () => { draft.note = byId("note").value; keepDraft(); });
-byId("undo").addEventListener("click", undo);
-byId("next").addEventListener("click", () => move(1));
-byId("previous").addEventListener("click", () => move(-1));
+byId("undo").addEventListener("click", () => perform(undo));
+byId("next").addEventListener("click", () => perform(() => move(1)));
+byId("previous").addEventListener("click", () => perform(() => move(-1)));
 byId("evidence-clear").addEventListener("click", () => view.mark(null));
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
-for (const name of FILTERS) byId(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", filterChanged);
-byId("nothing-clear").addEventListener("click", async () => {
+for (const name of FILTERS) byId(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", () => perform(filterChanged));
+byId("nothing-clear").addEventListener("click", () => {
   for (const name of FILTERS) byId(`filter-${name}`).value = "";
-  await filterChanged();
+  perform(filterChanged);
 });
 window.addEventListener("hashchange", () => {
   const id = location.hash.slice(1);
-  if (id && queue.some((q) => q.id === id) && (!item || item.id !== id)) open(id);
+  if (id && queue.some((q) => q.id === id) && (!item || item.id !== id)) perform(() => open(id));
 });
 
 async function begin() {
@@ -428,4 +430,4 @@ async function begin() {
   }
   document.body.dataset.ready = "yes";
 }
-begin();
+perform(begin);
