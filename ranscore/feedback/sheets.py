@@ -235,8 +235,10 @@ def _without_span(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _same_words(entry: Entry, old: Entry) -> bool:
+    """True where a row says what the entry says; spreadsheets write line breaks in their own way."""
     words = ("report_id", "finding", "reader", "verdict", "reason", "evidence", "note", "withdraws")
-    return all(getattr(entry, name) == getattr(old, name) for name in words)
+    ours, theirs = ([str(getattr(e, name)).splitlines() for name in words] for e in (entry, old))
+    return ours == theirs
 
 
 def _finding(text: str) -> str | None:
