@@ -96,9 +96,7 @@ def read_votes(paths: Sequence[Path]) -> tuple[Vote, ...]:
         for place, row in () if wrong else rows_of(frame):
             problems, vote = _vote({name: plain(row[found[name]]).strip() for name in COLUMNS})
             if vote and (key := (vote.round, vote.reader, vote.finding)) in votes:
-                problems.append(
-                    f"{vote.reader!r} proposes for {finding_name(vote.finding)} twice in round {vote.round}"
-                )
+                problems.append(f"{vote.reader!r} has another row for {finding_name(vote.finding)} in this round")
             elif vote:
                 votes[key] = vote
             faults += [f"{path}: {place}: {problem}" for problem in problems]
