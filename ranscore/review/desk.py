@@ -111,7 +111,8 @@ class Desk:
             "kind": item.kind, "kind_text": _KIND_TEXT[item.kind], "why": item.why, "program": reviewed.origin,
             "sides": [{"name": n[:1].upper() + n[1:], "value": v} for n, v in sides],
             "votes": [{"reader": r, "value": v} for r, v in item.votes.items()],
-            "notes": self._notes_on(item, reader), "verdicts": _verdicts(item), "reasons": [_reason(r) for r in REASONS],
+            "notes": self._notes_on(item, reader), "verdicts": _verdicts(item),
+            "reasons": [_reason(r) for r in REASONS],
         }  # fmt: skip
         return shown | _show_report(reviewed, report)
 

@@ -250,14 +250,16 @@ async def _let_in(send: Send, cookie: str, token: str) -> None:
 
     By a page, not by a redirect: browsers keep strict cookies back from a redirect that began on another site.
     """
-    body = (
-        b'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
-        b'<title>ranscore review</title><link rel="icon" href="/static/mark.svg"><p><a href="/">Open the review page</a></p></html>'
-    )
+    body = _page('<p><a href="/">Open the review page</a></p>', '<meta http-equiv="refresh" content="0; url=/">')
     kept = f"{cookie}={token}; Path=/; HttpOnly; SameSite=Strict".encode()
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", kept)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _page(body: str, head: str = "") -> bytes:
+    head = f'<meta charset="utf-8"><link rel="icon" href="/static/mark.svg"><title>ranscore review</title>{head}'
+    return f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{body}</body></html>'.encode()
 
 
 def _wants_page(scope: Scope) -> bool:
@@ -268,8 +270,7 @@ async def _answer(send: Send, status: int, reason: str, *, as_page: bool = False
     """A refusal: JSON, or for a browser that opens a page one sentence."""
     body, kind = json.dumps({"error": reason}).encode(), b"application/json"
     if as_page:
-        page = f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>ranscore review</title><p>{escape(reason)}</p>'
-        body, kind = page.encode(), b"text/html; charset=utf-8"
+        body, kind = _page(f"<p>{escape(reason)}</p>"), b"text/html; charset=utf-8"
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -201,7 +201,7 @@ def test_a_reload_in_the_middle_loses_nothing(browser: Browser, site: Site, faul
         press(page, "u")
         expect(page.locator("#progress-text")).to_have_text("0 of 10 reviewed")
         assert page.locator("#note").input_value() == "half a sentence"
-    assert [e.note for e in site.ledger.entries()][0] == "half a sentence"
+    assert next(e.note for e in site.ledger.entries()) == "half a sentence"
 
 
 def test_a_note_sent_twice_is_one(browser: Browser, site: Site, faults: list[str]) -> None:
@@ -314,9 +314,15 @@ NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, tex
 # Texts whose contrast with what lies behind them is below 4.5 to 1 (WCAG 2.1, 1.4.3).
 FAINT = """() => {
   const parse = (c) => { const m = c.match(/[\\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
-  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-    return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
-  const behind = (n) => { for (; n; n = n.parentElement) { const c = parse(getComputedStyle(n).backgroundColor); if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
+  const part = (v) => (v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
+  const behind = (n) => {
+    for (; n; n = n.parentElement) {
+      const c = parse(getComputedStyle(n).backgroundColor);
+      if (c[3] > 0) return c;
+    }
+    return [255, 255, 255, 1];
+  };
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let t = walker.nextNode(); t; t = walker.nextNode()) {

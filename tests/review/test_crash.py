@@ -130,9 +130,9 @@ def test_mistakes_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     from ranscore.models import open_model
 
     for names in (["anna", "anna"], [" anna"], ["an\na"], [""], ["x" * 101]):
-        with pytest.raises(InputError, match="^--reader: found .*; expected different names"):
+        with pytest.raises(InputError, match=r"^--reader: found .*; expected different names"):
             _readers(names)
     assert _readers([]) == ["reader"]
-    with pytest.raises(InputError, match="--program and --from-seed name two programs"):
+    with pytest.raises(InputError, match=r"--program and --from-seed name two programs"):
         _review(None, [], open_model("lexical"), Path("x.json"), True, None)  # type: ignore[arg-type]
     assert capsys.readouterr().out == ""

@@ -98,7 +98,7 @@ def test_a_note_is_written_once_with_where_it_comes_from(client: TestClient, sit
 
 
 def test_odd_text_comes_back_as_it_was(client: TestClient, site: Site) -> None:
-    """Markup, emoji, right-to-left marks and control characters in evidence and notes are kept character by character."""
+    """Markup, emoji, right-to-left marks and control characters are kept character by character."""
     for n, name in enumerate(("script", "markup", "rtl", "emoji", "control")):
         item = item_of(client, f"odd-{name}")
         start, end = item["sentences"][0]
