@@ -32,6 +32,7 @@ class Preview(Record):
 
     `exact` is False for an endpoint that was not asked: then the reports are those in which the edit's words stand and
     whose answer differs, as if the model obeyed. `calls` is what an exact preview costs; of an exact one, what it cost.
+    An endpoint is asked about the reports with the edit's words alone; what it changes elsewhere a search will tell.
     """
 
     note_id: str
@@ -69,7 +70,7 @@ def preview_note(objective: Objective, scored: Scored, note: ErrorNote, *, spend
     if objective.task.model.embedded:
         options = [_option(e, *changed_labels(objective, scored, e)) for e in edits]
         return _preview(note, options, 0, exact=True)
-    touched = {e.id: [r.report_id for r in objective.task.reports if bears_on(e, r)] for e in edits}
+    touched = {e.id: _holders(e, objective) for e in edits}
     if not spend:
         guessed = [_option(e, *_obeyed(objective, scored, e, touched[e.id])) for e in edits]
         return _preview(note, guessed, sum(map(len, touched.values())), exact=False)
@@ -81,12 +82,17 @@ def preview_note(objective: Objective, scored: Scored, note: ErrorNote, *, spend
 Changed = tuple[tuple[str, ...], tuple[str, ...]]
 
 
+def _holders(edit: Edit, objective: Objective) -> list[str]:
+    """The reports in which an edit's words stand, but for an exemplar's own, which is never read with it."""
+    own = edit.exemplar.report_id if edit.exemplar else None
+    return [r.report_id for r in objective.task.reports if r.report_id != own and bears_on(edit, r)]
+
+
 def _obeyed(objective: Objective, scored: Scored, edit: Edit, touched: Sequence[str]) -> Changed:
     """The reports that would turn right and wrong if every report with the edit's words were read as it says."""
     says = "present" if (edit.rule and edit.rule.means == "states") or _answers(edit, "present") else "absent"
     old = {label.report_id: label.value for label in scored.labels}
-    own = edit.exemplar.report_id if edit.exemplar else None
-    changed = [i for i in touched if i != own and old[i] != says]
+    changed = [i for i in touched if old[i] != says]
     truth = {i: _NAMES.get(objective.task.reference[i]) for i in changed}
     return tuple(i for i in changed if truth[i] == says), tuple(i for i in changed if truth[i] == old[i])
 
