@@ -166,22 +166,28 @@ class RoundKeeper:
         self._state = replace(self._state, version=self._state.version + 1, **values)
 
     def _listen(self, pipe: Connection, process: Any) -> None:
+        """Takes what the process tells until it is gone; only then is the round over."""
+        ending: dict[str, Any] = {}
         try:
             while True:
                 kind, value = pipe.recv()
-                self._take(kind, value)
+                ending |= self._take(kind, value)
         except (EOFError, OSError):
             process.join()
-            with self._lock:
-                if self._state.busy:
-                    self._change(status="failed", problem=f"The process ended (code {process.exitcode}).")
-                self.past.insert(0, self._state)
         finally:
             pipe.close()
+        with self._lock:
+            lost = {"status": "failed", "problem": f"The process ended (code {process.exitcode})."}
+            self._change(**(ending or lost) | {"stage": ""})
+            self.past.insert(0, self._state)
 
-    def _take(self, kind: str, value: Any) -> None:
+    def _take(self, kind: str, value: Any) -> dict[str, Any]:
+        """Shows one message; what is true at the end is given back."""
         if kind == "kept":
             self.on_kept(value)
+            return {"status": "finished", "run_id": value.run_id}
+        if kind in ("stopped", "failed"):
+            return {"status": kind, "problem": value}
         with self._lock:
             stopping = self._state.status == "stopping"
             if kind == "progress":
@@ -189,14 +195,9 @@ class RoundKeeper:
                 self._change(status="stopping" if stopping else "running", **values)
             elif kind == "row":
                 self._change(rows=(*self._state.rows, value))
-            elif kind == "kept":
-                self._change(status="finished", stage="", run_id=value.run_id)
             elif kind == "crossed":
                 self._change(crossed=value)
-            elif kind == "stopped":
-                self._change(status="stopped", stage="", problem="")
-            elif kind == "failed":
-                self._change(status="failed", stage="", problem=value)
+        return {}
 
 
 def show(state: State) -> dict[str, Any]:

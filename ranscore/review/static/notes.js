@@ -19,13 +19,22 @@ function reports(ids, word, style) {
   return make("span", {}, " ", make("span", { class: style, title: shown }, `${ids.length} ${word}`), make("span", { class: "origin" }, ` (${shown})`));
 }
 
-const TAGS = { kept: ["kept", "kept"], rejected: ["rejected", "rejected"], "not chosen": ["rejected", "not chosen"] };
+const TAGS = { kept: ["kept", "kept"], rejected: ["rejected", "rejected"], "not chosen": ["unused", "not chosen"] };
 
 function editRow(effect) {
   const [style, word] = TAGS[effect.status] || ["waiting", "no edit"];
   const why = [effect.reason, effect.status === "kept" && !effect.in_program ? "not in the program that the run kept" : ""].filter(Boolean).join("; ");
   const changed = [reports(effect.helped, "helped", "right"), reports(effect.hurt, "hurt", "wrong")].filter(Boolean);
   return make("li", {}, make("span", { class: `tag ${style}` }, word), make("span", {}, visible(effect.edit)), why ? make("span", { class: "origin" }, ` · ${visible(why)}`) : null, changed.length ? " · by itself" : null, ...changed);
+}
+
+// What was kept is shown; what was not is one click away.
+function edits(rows) {
+  const kept = rows.filter((e) => e.status === "kept");
+  const rest = rows.filter((e) => e.status !== "kept");
+  const list = (some) => make("ul", {}, ...some.map(editRow));
+  if (!kept.length || !rest.length) return [list(rows)];
+  return [list(kept), make("details", {}, make("summary", {}, `${plural(rest.length, "other edit")} not kept`), list(rest))];
 }
 
 function effectPart(note) {
@@ -38,8 +47,9 @@ function effectPart(note) {
     rounds.set(key, [...(rounds.get(key) || []), e]);
   }
   return make("div", {}, ...[...rounds].map(([, rows]) => make("div", {},
-    make("p", { class: "figures" }, `Round ${rows[0].round}: kappa ${figure(rows[0].before)} → `, make("b", {}, figure(rows[0].after)), make("span", { class: "origin" }, ` · run ${rows[0].run} · in this round`), reports(rows[0].round_helped, "reports helped", "right"), reports(rows[0].round_hurt, "hurt", "wrong")),
-    make("ul", {}, ...rows.map(editRow)))));
+    make("p", { class: "figures" }, `Round ${rows[0].round}: kappa ${figure(rows[0].before)} → `, make("b", {}, figure(rows[0].after)),
+      make("span", { class: "origin" }, ` · the whole round: ${rows[0].round_helped.length} helped, ${rows[0].round_hurt.length} hurt · run ${rows[0].run}`)),
+    ...edits(rows))));
 }
 
 function row(note) {

@@ -1,6 +1,7 @@
 // The queue: one disagreement at a time, a verdict in two keystrokes, evidence, a note.
 
 import { ask, byId, fill, helping, make, plural, say, typing, visible } from "./shared.js";
+import { earlier, firedRows, legend, sides } from "./item.js";
 import { ReportView } from "./report.js";
 
 const FILTERS = ["finding", "kind", "open", "text"];
@@ -113,51 +114,17 @@ async function open(id, focus = true) {
 }
 
 function showItem() {
-  const list = matching();
-  const at = position(list);
   byId("error-kind").textContent = item.kind_text;
   byId("finding").textContent = item.finding_name;
   byId("finding").setAttribute("aria-label", `${item.finding_name}, ${item.kind_text}, report ${item.report_id}`);
-  byId("place").textContent = `${at + 1} of ${list.length}`;
-  byId("previous").disabled = at <= 0;
-  byId("next").disabled = at < 0 || at >= list.length - 1;
-  byId("sides").replaceChildren(...item.sides.map(side), ...(item.votes.length ? [votes()] : []), make("div", {}, make("dt", {}, "Report"), make("dd", {}, visible(item.report_id))));
+  showPlace();
+  byId("sides").replaceChildren(...sides(item));
   byId("why").textContent = item.why;
   view.show(item);
-  byId("fired-part").hidden = false;
-  byId("fired").replaceChildren(...item.fired.map(firedRow));
-  if (!item.fired.length) byId("fired").replaceChildren(make("li", { class: "origin" }, item.silence));
-  showLegend();
-  showEarlier();
-}
-
-const side = (s) => make("div", {}, make("dt", {}, s.name), make("dd", {}, visible(s.value)));
-
-function votes() {
-  const marks = item.votes.map((v) => make("span", { class: `vote ${v.value || "none"}`, role: "img", "aria-label": `${v.reader}: ${v.value || "no vote"}`, title: `${v.reader}: ${v.value || "no vote"}` }));
-  const present = item.votes.filter((v) => v.value === "present").length;
-  return make("div", {}, make("dt", {}, "Readers"), make("dd", {}, make("span", { class: "votes" }, ...marks), make("span", {}, `${present} of ${item.votes.length} present`)));
-}
-
-function firedRow(row) {
-  return make("li", { value: null }, make("q", {}, visible(row.passage)), " ", make("span", { class: "status" }, row.status), make("span", { class: "origin" }, ` · ${visible(row.source)}`));
-}
-
-function showLegend() {
-  const kinds = new Set(item.marks.map((m) => m.kind));
-  const rows = [["fired", "fired-mark", "counts"], ["silent", "silent-mark", "found, does not count"], ["quoted", "quoted-mark", "quoted by the model"], ["negation", "cue negation", "negation"], ["hedge", "cue hedge", "hedge"], ["context", "cue context", "history or comparison"]];
-  const found = rows.filter(([kind]) => kinds.has(kind)).map(([, style, text]) => make("span", {}, make("span", { class: style }, text)));
-  byId("legend").replaceChildren(...found, make("span", {}, make("span", { class: "mine first last" }, "your evidence")));
-}
-
-function showEarlier() {
+  byId("fired").replaceChildren(...firedRows(item));
+  byId("legend").replaceChildren(...legend(item));
   byId("earlier-part").hidden = !item.notes.length;
-  byId("earlier").replaceChildren(...item.notes.map((n) => {
-    const words = [n.evidence && `“${visible(n.evidence)}”`, n.note && visible(n.note)].filter(Boolean).join(" ");
-    const back = n.own ? make("button", { type: "button", class: "plain", "aria-label": "Take this note back" }, "Take back") : null;
-    back?.addEventListener("click", () => perform(() => takeBack(n)));
-    return make("li", {}, make("span", { class: "status" }, n.verdict), n.reason && `, ${n.reason}`, make("span", { class: "origin" }, ` · ${visible(n.reader)}, ${n.time}`), back, words && make("div", { dir: "auto" }, words));
-  }));
+  byId("earlier").replaceChildren(...item.notes.map((n) => earlier(n, () => perform(() => takeBack(n)))));
 }
 
 // The form.
@@ -324,14 +291,15 @@ async function filterChanged() {
   showProgress();
   if (!list.length) nothing("Nothing matches the filter", "", true);
   else if (position(list) < 0) await open((list.find((q) => !q.done) || list[0]).id, false);
-  else showItemPlace();
+  else showPlace();
 }
 
-function showItemPlace() {
+function showPlace() {
   const list = matching();
-  byId("place").textContent = `${position(list) + 1} of ${list.length}`;
-  byId("previous").disabled = position(list) <= 0;
-  byId("next").disabled = position(list) >= list.length - 1;
+  const at = position(list);
+  byId("place").textContent = `${at + 1} of ${list.length}`;
+  byId("previous").disabled = at <= 0;
+  byId("next").disabled = at < 0 || at >= list.length - 1;
 }
 
 // Keys.

@@ -64,10 +64,11 @@ function show(now) {
   byId("past").replaceChildren(...past.slice(1).map((s) => make("li", {}, `${s.name}, ${s.started}: ${WORDS[s.status]}`, s.rows.length ? `, kappa ${figure(s.rows[0].kappa)} → ${figure(s.rows.at(-1).kappa)}` : "", s.crossed ? `, cross-validated ${figure(s.crossed.kappa)}` : "")));
   if (!idle) {
     byId("running-title").textContent = `${now.name}: ${WORDS[now.status]}`;
-    byId("stage").textContent = now.busy ? [now.stage, now.calls ? `${now.calls} answers asked` : ""].filter(Boolean).join(" · ") : `started ${now.started}`;
+    byId("stage").textContent = now.busy ? [now.stage, now.calls ? `${plural(now.calls, "call")} in this part` : ""].filter(Boolean).join(" · ") : `started ${now.started}`;
     byId("trials").hidden = !now.busy;
     byId("trials").max = Math.max(1, now.most);
     byId("trials").value = Math.min(now.tried, now.most);
+    byId("table").hidden = !now.rows.length;
     byId("rows").replaceChildren(...now.rows.map(cells));
     byId("outcome").replaceChildren(...outcome());
   }
