@@ -144,7 +144,9 @@ def review_queue(
         return ()
     others = {other.finding: other for other in against}
     compared = [_compared(side, others.get(side.finding)) for side in sides]
-    return build_queue(compared, sides[0].dataset.reports, marker_of(sides), votes_of(panel))
+    embedded = all(side.model.bears_on for side in sides)
+    marker = marker_of({side.finding: side.program for side in sides}) if embedded else None
+    return build_queue(compared, sides[0].dataset.reports, marker, votes_of(panel))
 
 
 def _compared(side: Reviewed, other: Reviewed | None) -> Compared:
@@ -156,22 +158,22 @@ def _compared(side: Reviewed, other: Reviewed | None) -> Compared:
 
 
 def rater_queue(
-    tables: Mapping[str, LabelTable], findings: Sequence[str], reports: Sequence[Report], sides: Sequence[Reviewed] = ()
+    tables: Mapping[str, LabelTable],
+    findings: Sequence[str],
+    reports: Sequence[Report],
+    programs: Mapping[str, Program] | None = None,
 ) -> tuple[QueueItem, ...]:
-    """The disagreements of two raters; programs in `sides` group those in which they see the same."""
+    """The disagreements of two raters; the findings' programs, where given, group those in which they see the same."""
     (one, first), (two, second) = tables.items()
     compared = [
         Compared(f, catalog.finding_name(f), (one, two), first.column(f), second.column(f), judged=False)
         for f in findings
     ]
-    return build_queue(compared, reports, marker_of(sides) if sides else None)
+    return build_queue(compared, reports, marker_of(programs) if programs else None)
 
 
-def marker_of(sides: Sequence[Reviewed]) -> Marker | None:
-    """What marks a report with the evidence of these programs; None where the model is not embedded."""
-    if not all(side.model.bears_on for side in sides):
-        return None
-    programs = {side.finding: side.program for side in sides}
+def marker_of(programs: Mapping[str, Program]) -> Marker:
+    """What marks a report with the evidence of these programs, as the lexical reader sees it."""
 
     def mark(finding: str, report: Report) -> MarkedReport:
         return mark_report(programs[finding], report)
@@ -206,7 +208,8 @@ def run_round(
 ) -> tuple[Optimized, str]:
     """One tracked round of the search with the session's notes, from a program or the seed on; its run's id.
 
-    With `folds` 0, and from a program, nothing is cross-validated. `watch` may raise StoppedError: the run ends as killed, nothing is kept.
+    With `folds` 0, and from a program, nothing is cross-validated. `watch` may raise StoppedError: the run ends as
+    killed, nothing is kept.
     """
     once = replace(session, recipe=session.recipe.changed(rounds=1, folds=folds))
     return optimize_label(once, finding, on_round, start=start, watch=watch)

@@ -64,7 +64,7 @@ def command(
     cohort = development_part(opened, load_split(split)) if split else opened
     if raters:
         _check_raters(raters, against, program)
-        sides, items = _rater_items(cohort, findings, raters, answering, seed_program, mlruns)
+        sides, items = [], _rater_items(cohort, findings, raters, answering, mlruns)
     else:
         sides = _review(cohort, findings, answering, program, seed_program, mlruns)
         items = _items(sides, dataset, data, against)
@@ -109,11 +109,11 @@ def _items(sides: list[Reviewed], dataset: str, data: Path | None, against: Path
 
 
 def _rater_items(
-    cohort: Dataset, findings: Sequence[str], paths: list[Path], model: Model, seed: bool, mlruns: Path | None
-) -> tuple[list[Reviewed], tuple[QueueItem, ...]]:
+    cohort: Dataset, findings: Sequence[str], paths: list[Path], model: Model, mlruns: Path | None
+) -> tuple[QueueItem, ...]:
     from ranscore.cohort import read_panel
     from ranscore.errors import InputError
-    from ranscore.loop import rater_queue
+    from ranscore.loop import choose_program, rater_queue
 
     panel = read_panel(paths)
     if len(panel.names) != 2:
@@ -121,9 +121,8 @@ def _rater_items(
     lacking = [f for f in findings if f not in panel.tables[0].findings]
     if lacking:
         raise InputError(f"--rater: the readers' tables have no labels of {', '.join(lacking)}.")
-    sides = _review(cohort, findings, model, None, seed, mlruns) if model.embedded else []
-    tables = dict(zip(panel.names, panel.tables, strict=True))
-    return sides, rater_queue(tables, findings, cohort.reports, sides)
+    programs = {f: choose_program(cohort, f, model, mlruns=mlruns).program for f in findings} if model.embedded else {}
+    return rater_queue(dict(zip(panel.names, panel.tables, strict=True)), findings, cohort.reports, programs)
 
 
 def _print(items: tuple[QueueItem, ...], sides: list[Reviewed], shown: int) -> None:
@@ -132,8 +131,8 @@ def _print(items: tuple[QueueItem, ...], sides: list[Reviewed], shown: int) -> N
     from ranscore.cli._print import console, table
 
     out = console()
-    origins = dict.fromkeys(f"{s.origin}" for s in sides)
-    out.print(f"{len(items)} disagreements; program: {', '.join(origins) or 'none'}", markup=False)
+    origins = ", ".join(dict.fromkeys(s.origin for s in sides))
+    out.print(f"{len(items)} disagreements{f'; program: {origins}' if origins else ''}", markup=False)
     if not items:
         return
     listed = items[:shown] if shown else items

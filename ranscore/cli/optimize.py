@@ -98,9 +98,7 @@ def _check_choices(
     if review and (finding == "all" or split):
         raise InputError("--review reviews one finding on all reports; name it with --label, and leave --split out.")
     if targets and (accuracy is not None or kappa is not None):
-        raise InputError(
-            "--target-from gives the targets, so --target-accuracy and --target-kappa have no place beside."
-        )
+        raise InputError("--target-from gives the targets; take --target-accuracy and --target-kappa out.")
 
 
 def _open(dataset: str, data: Path | None, split: Path | None) -> tuple[Dataset, Dataset]:
