@@ -4,7 +4,8 @@ RanscoreError
 ├── InputError            exit 2: the user's file, name or option is wrong, and can be corrected
 │   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
 │   └── DigestError       a frozen file whose content is not what its digest says
-└── IncompleteError       exit 3: the work ended, but answers are missing
+├── IncompleteError       exit 3: the work ended, but answers are missing
+└── StoppedError          exit 1: somebody stopped the work; nothing of it is kept
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class IncompleteError(RanscoreError):
     """Answers are missing; `--allow-partial` accepts that."""
 
     exit_code = 3
+
+
+class StoppedError(RanscoreError):
+    """Somebody stopped the work; nothing of it is kept."""
 
 
 def list_faults(where: str, faults: Iterable[str], limit: int = 20) -> InputError:

@@ -10,8 +10,8 @@ import typer
 from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
 
 if TYPE_CHECKING:
-    from ranscore.models import Model
-    from ranscore.search._recipe import Recipe
+    from ranscore.cohort import Dataset
+    from ranscore.records import ErrorNote
     from ranscore.search._rounds import Optimized, Round
     from ranscore.search._tracked import Session
 
@@ -27,6 +27,9 @@ def command(
     ] = "exemplar-tpe",
     split: Annotated[Path | None, typer.Option("--split", help="Use the development part of this split alone.")] = None,
     notes: Annotated[Path | None, typer.Option("--notes", help="More error notes (CSV, JSONL, Parquet).")] = None,
+    notes_from: Annotated[
+        Path | None, typer.Option("--notes-from", help="The ledger of notes; notes.db in the tracking folder else.")
+    ] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", help="Most rounds.")] = None,
     trials: Annotated[int | None, typer.Option("--trials", help="Candidates a round.")] = None,
     folds: Annotated[
@@ -34,6 +37,9 @@ def command(
     ] = None,
     target_accuracy: Annotated[float | None, typer.Option("--target-accuracy", help="Stop at this accuracy …")] = None,
     target_kappa: Annotated[float | None, typer.Option("--target-kappa", help="… and this kappa.")] = None,
+    target_from: Annotated[
+        Path | None, typer.Option("--target-from", help="Each finding's targets from Delphi rounds (ranscore delphi).")
+    ] = None,
     calls: Annotated[int | None, typer.Option("--calls", help="Most calls a search may make.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.")] = None,
     writer: Annotated[
@@ -43,12 +49,18 @@ def command(
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Put report text into the tracked error tables.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Review the errors in the browser, search again with the notes, and so on.")
+    ] = False,
+    reader: Annotated[str, typer.Option("--reader", help="Who reviews (--review).")] = "reader",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the page (--review).")] = 8321,
     mlruns: Runs = None,
 ) -> None:
     """Improve the program of a finding (or of all) round by round, and track every round."""
     from ranscore import catalog
+    from ranscore.cli._rounds import Page, alternate, gather_notes, ledger_path, read_targets
     from ranscore.search._recipe import read_recipe
-    from ranscore.search._tracked import check_model, optimize_all, optimize_label
+    from ranscore.search._tracked import Session, check_model, optimize_all, optimize_label
 
     finding = "all" if label.casefold() == "all" else catalog.finding_id(label)
     if finding != "all":
@@ -57,48 +69,45 @@ def command(
         rounds=rounds, trials=trials, folds=folds, target_accuracy=target_accuracy, target_kappa=target_kappa,
         budget=calls, seed=seed, writer=writer,
     )  # fmt: skip
-    session = _session(dataset, data, model_of(model, api_base), chosen, notes, log_text, mlruns, split)
+    _check_choices(finding, review, target_from, target_accuracy, target_kappa, split)
+    opened, used = _open(dataset, data, split)
+
+    def gather() -> tuple[ErrorNote, ...]:
+        return gather_notes(opened, used, notes, notes_from, mlruns)
+
+    targets = read_targets(target_from)
+    session = Session(used, model_of(model, api_base), chosen, gather(), mlruns, log_text, targets)
     check_model(session, catalog.asked_ids()[0] if finding == "all" else finding)
     _announce(session, label)
     if finding == "all":
         _print_all(session, optimize_all(session, catalog.asked_ids(), workers, _print_done))
         return
-    rows: list[Round] = []
-
-    def show(current: Round) -> None:
-        rows.append(current)
-        _print_progress(current)
-
-    found, run_id = optimize_label(session, finding, show)
-    _print_one(found, rows, run_id, session)
+    if review:
+        page = Page(dataset, data, model, api_base, ledger_path(notes_from, mlruns), reader, port)
+        found, run_id, session = alternate(session, finding, gather, page.read, _print_progress)
+    else:
+        found, run_id = optimize_label(session, finding, _print_progress)
+    _print_one(found, run_id, session)
 
 
-def _session(
-    dataset: str,
-    data: Path | None,
-    model: Model,
-    recipe: Recipe,
-    notes: Path | None,
-    log_text: bool,
-    mlruns: Path | None,
-    split: Path | None,
-) -> Session:
+def _check_choices(
+    finding: str, review: bool, targets: Path | None, accuracy: float | None, kappa: float | None, split: Path | None
+) -> None:
+    from ranscore.errors import InputError
+
+    if review and (finding == "all" or split):
+        raise InputError("--review reviews one finding on all reports; name it with --label, and leave --split out.")
+    if targets and (accuracy is not None or kappa is not None):
+        raise InputError("--target-from gives the targets; take --target-accuracy and --target-kappa out.")
+
+
+def _open(dataset: str, data: Path | None, split: Path | None) -> tuple[Dataset, Dataset]:
+    """The dataset, and the part of it that is used."""
     from ranscore.cohort import open_dataset
-    from ranscore.errors import list_faults
-    from ranscore.feedback.notes import check_notes
-    from ranscore.readers import read_notes
-    from ranscore.search._tracked import Session
     from ranscore.splitting import development_part, load_split
 
     opened = open_dataset(dataset, data)
-    added = read_notes(notes) if notes else ()
-    faults = check_notes(added, {r.report_id: r for r in opened.reports})
-    if faults:
-        raise list_faults(str(notes), faults)
-    used = development_part(opened, load_split(split)) if split else opened
-    ids = set(used.reference.report_ids)
-    known = {n.note_id: n for n in (*opened.notes, *added) if n.report_id in ids}
-    return Session(used, model, recipe, tuple(known.values()), mlruns, log_text)
+    return opened, development_part(opened, load_split(split)) if split else opened
 
 
 def _announce(session: Session, label: str) -> None:
@@ -130,11 +139,11 @@ def _print_done(found: Optimized) -> None:
     )
 
 
-def _print_one(found: Optimized, rounds: list[Round], run_id: str, session: Session) -> None:
+def _print_one(found: Optimized, run_id: str, session: Session) -> None:
     from ranscore.cli._print import console, exact, number, table
 
     rows = []
-    for current in rounds:
+    for current in found.rounds:
         score = current.scored.score
         rows.append([
             "seed" if current.number == 0 else str(current.number), number(score.kappa), number(score.f1),

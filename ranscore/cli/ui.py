@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ranscore.cli._options import Runs
+from ranscore.cli._serving import check_port, stops_quietly
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,9 +31,9 @@ def command(
     from ranscore.tracking import find_database
 
     database = find_database(mlruns)
-    _check_port(host, port)
+    check_port(host, port, "ranscore ui")
     typer.echo("Starting MLflow's pages, about ten seconds …", err=True)
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, _stops_quietly():
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, stops_quietly():
         server = _start(database, host, port, log)
         try:
             root = _wait(server, host, port, log)
@@ -41,30 +41,6 @@ def command(
             server.wait()
         finally:
             _stop(server)
-
-
-def _check_port(host: str, port: int) -> None:
-    """Raises InputError where nothing can listen."""
-    import errno
-    import os
-    import socket
-
-    from ranscore.errors import InputError
-
-    try:
-        family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, proto) as probe:
-            if os.name == "posix":  # elsewhere the option would share a taken port
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise InputError(
-                f"port {port} of {host} is taken by another program (an earlier 'ranscore ui'?); "
-                f"stop that one, or choose another with --port {port + 1 if port < 65535 else port - 1}."
-            ) from error
-        reason = error.strerror or error
-        raise InputError(f"--host {host!r} --port {port}: nothing can listen there ({reason}).") from error
 
 
 def _start(database: Path, host: str, port: int, log: IO[str]) -> subprocess.Popen[str]:
@@ -169,25 +145,6 @@ def _fetch(url: str, body: bytes | None = None) -> bytes | None:
             return bytes(response.read())
     except OSError:
         return None
-
-
-@contextmanager
-def _stops_quietly() -> Iterator[None]:
-    """Ctrl-C, a closed terminal or `kill` ends the block without a traceback."""
-    import signal
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("\nStopped.", err=True)
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _stop(server: subprocess.Popen[str]) -> None:

@@ -202,11 +202,28 @@ def _rules_of(note: ErrorNote) -> list[Edit]:
 
 
 def unique_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """The edits without repeats, each where it stands first."""
+    """The edits without repeats, each where it stands first, traceable to the notes and reports of all its repeats."""
     kept: dict[str, Edit] = {}
     for edit in edits:
-        kept.setdefault(edit.id, edit)
+        kept[edit.id] = _merge(kept[edit.id], edit) if edit.id in kept else edit
     return tuple(kept.values())
+
+
+def _merge(first: Edit, again: Edit) -> Edit:
+    """The first edit with the notes and reports of another one of the same content."""
+    old, new = first.provenance, again.provenance
+    notes = tuple(dict.fromkeys((*old.note_ids, *new.note_ids)))
+    reports = tuple(dict.fromkeys((*old.report_ids, *new.report_ids)))
+    if (notes, reports) == (old.note_ids, old.report_ids):
+        return first
+    source = old.model_copy(update={"note_ids": notes, "report_ids": reports})
+    content = {"provenance": source}
+    inner = {
+        name: part.model_copy(update=content)
+        for name in ("rule", "exemplar")
+        if (part := getattr(first, name)) is not None
+    }
+    return first.model_copy(update={**content, **inner})
 
 
 def make_rule(

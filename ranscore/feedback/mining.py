@@ -38,6 +38,11 @@ def mine_edits(
     return tuple(edits[:MOST])
 
 
+def shared_wordings(missed: Iterable[Report], without: Iterable[Report]) -> list[tuple[str, list[str]]]:
+    """Phrases that at least two of the missed reports support and none of the others, with the ids; the most first."""
+    return _shared({r.report_id: _wordings(r) for r in missed}, _Texts(without), 2)
+
+
 class _Texts:
     """Reports by the words in them, so that a phrase is looked for only where all its words stand."""
 

@@ -8,11 +8,14 @@ from ranscore.readers._either import read_labels_or_reports
 from ranscore.readers._labels import read_labels, scan_labels
 from ranscore.readers._notes import inline_notes_of, read_notes
 from ranscore.readers._reports import read_reports, reports_of, texts_by_id
+from ranscore.readers._sheets import check_sheet, encode_sheet, unprotect
 from ranscore.readers._tables import read_table, rows_of
 from ranscore.readers._votes import CellValue, read_decisions, scan_votes
 
 __all__ = [
     "CellValue",
+    "check_sheet",
+    "encode_sheet",
     "inline_notes_of",
     "read_decisions",
     "read_labels",
@@ -25,4 +28,5 @@ __all__ = [
     "scan_labels",
     "scan_votes",
     "texts_by_id",
+    "unprotect",
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv",)
+csv.field_size_limit(2**31 - 1)  # a long report is no fault
 
 
 def read(path: Path) -> pd.DataFrame:

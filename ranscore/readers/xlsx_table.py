@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from ranscore.errors import InputError, list_faults
+from ranscore.readers._sheets import unescape
 from ranscore.readers._tables import as_text, text_table
 
 if TYPE_CHECKING:
@@ -69,4 +70,6 @@ def _faults(sheet: Any, formulas: Any) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return unescape(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else as_text(value)

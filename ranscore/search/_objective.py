@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,6 +21,18 @@ _NAMES = {1: "present", 0: "absent", UNANSWERED: "unanswered"}
 
 class BudgetSpentError(RanscoreError):
     """The calls that a search may make are used up."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is: its part (`round 1`, `fold 2 of 5, round 1`), the candidates scored in it, the calls."""
+
+    part: str
+    scored: int
+    calls: int
+
+
+Watch = Callable[[Progress], None]  # raises StoppedError to stop
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,18 @@ class Scored:
 
 @dataclass
 class Objective:
-    """Scores candidates; what was asked once is not asked again. `calls` and `tokens` count what was asked."""
+    """Scores candidates; what was asked once is not asked again. `calls` and `tokens` count what was asked.
+
+    `watch` is told of every candidate scored, and of the `part` of the search that it belongs to.
+    """
 
     task: Task
     recipe: Recipe
     calls: int = 0
     tokens: int = 0
+    watch: Watch | None = None
+    part: str = ""
+    scored: int = 0
     _known: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, repr=False)
     _bearing: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict, repr=False)
 
@@ -105,6 +123,9 @@ class Objective:
         values = [{"present": 1, "absent": 0}.get(label.value, UNANSWERED) for label in labels]
         score = score_finding(reference, values, finding=self.task.finding, name=self.task.name)
         tokens = sum(count_tokens(text) for _, text in freeze_prompt(candidate.program).head)
+        self.scored += 1
+        if self.watch:
+            self.watch(Progress(self.part, self.scored, self.calls))
         return Scored(candidate, tuple(labels), score, self._value(candidate, score), tokens)
 
     def _value(self, candidate: Candidate, score: FindingScore) -> float:

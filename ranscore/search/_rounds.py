@@ -22,7 +22,16 @@ from ranscore.feedback.reading import read_notes_with_model
 from ranscore.feedback.screening import screen_edits
 from ranscore.records import UNANSWERED, Edit, ErrorNote, Program, Report
 from ranscore.scoring import FindingScore, score_finding
-from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored, Task, agreement, changed_labels
+from ranscore.search._objective import (
+    BudgetSpentError,
+    Candidate,
+    Objective,
+    Scored,
+    Task,
+    Watch,
+    agreement,
+    changed_labels,
+)
 from ranscore.search._recipe import Recipe
 from ranscore.search._study import Pool
 from ranscore.search._teleprompt import metered
@@ -87,14 +96,19 @@ def optimize_finding(
     start: Program | None = None,
     storage: Path | None = None,
     on_round: OnRound | None = None,
+    watch: Watch | None = None,
 ) -> Optimized:
-    """The best program for one finding after the recipe's rounds, with every round, and its cross-validated scores."""
+    """The best program for one finding after the recipe's rounds, with every round, and its cross-validated scores.
+
+    The search begins with `start`, or else with the seed. Nothing is cross-validated from a `start`, which may have
+    seen the reports that the folds hide. `watch` is told of the progress.
+    """
     check_budget(task, recipe)
     program = start or catalog.seed_program(task.finding)
     task = _stratified(task, recipe.seed)
-    objective = Objective(task, recipe)
+    objective = Objective(task, recipe, watch=watch)
     rounds = run_rounds(objective, program, notes, recipe.trials, storage, on_round)
-    crossed = cross_validate(task, program, notes, recipe) if recipe.folds > 1 else None
+    crossed = cross_validate(task, program, notes, recipe, watch) if recipe.folds > 1 and not start else None
     best = best_round(rounds, recipe).scored
     return Optimized(task.finding, rounds[0].scored, best, tuple(rounds), crossed, objective.calls, objective.tokens)
 
@@ -123,6 +137,8 @@ def run_rounds(
     on_round: OnRound | None = None,
 ) -> list[Round]:
     """The rounds from a program on; the last one says why it was the last."""
+    where = objective.part
+    objective.part = f"{where}start"
     scored = objective.score(Candidate(program))
     current = _round(objective, 0, scored, 0, 0)
     rounds = [_with_stop(current, objective.recipe)]
@@ -131,6 +147,7 @@ def run_rounds(
             on_round(rounds[-1])
         if rounds[-1].stopped:
             return rounds
+        objective.part = f"{where}round {len(rounds)}"
         rounds.append(
             _with_stop(_next_round(objective, rounds[-1], notes, trials, storage), objective.recipe, rounds[-1])
         )
@@ -220,13 +237,17 @@ def _make_pool(
     return Pool(scored, tuple(tested), untested, helpful, notes), rejected, effects
 
 
-def cross_validate(task: Task, program: Program, notes: Sequence[ErrorNote], recipe: Recipe) -> CrossValidated:
+def cross_validate(
+    task: Task, program: Program, notes: Sequence[ErrorNote], recipe: Recipe, watch: Watch | None = None
+) -> CrossValidated:
     """The loop repeated on each fold's other reports; the pooled answers for the reports that each loop did not see."""
     labels: dict[str, int] = {}
-    for held in split_folds(task, recipe.folds, recipe.seed):
+    folds = split_folds(task, recipe.folds, recipe.seed)
+    for number, held in enumerate(folds, start=1):
         train = task.subset(r.report_id for r in task.reports if r.report_id not in held)
         visible = [n for n in notes if n.report_id not in held]
-        rounds = run_rounds(Objective(train, recipe), program, visible, recipe.fold_trials)
+        objective = Objective(train, recipe, watch=watch, part=f"fold {number} of {len(folds)}, ")
+        rounds = run_rounds(objective, program, visible, recipe.fold_trials)
         best = best_round(rounds, recipe).scored.candidate
         test = task.subset(held)
         for label in Objective(test, recipe.changed(budget=None)).label(best, test.reports):

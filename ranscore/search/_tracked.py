@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from ranscore import catalog
+from ranscore.assessing import log_feedback
 from ranscore.cohort import Dataset
-from ranscore.errors import InputError
+from ranscore.errors import InputError, StoppedError
 from ranscore.extraction.derived import gather
 from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.freezing import DataUsed, FrozenFinding, freeze_finding
 from ranscore.models import Model, open_model
 from ranscore.records import UNANSWERED, ErrorNote, LabelTable, Program
 from ranscore.scoring import FindingScore, score_finding
-from ranscore.search._objective import Task
+from ranscore.search._kept import pick_best, tags_of
+from ranscore.search._logged import as_json, effect_rows, error_rows, round_texts
+from ranscore.search._noted import NOTES_FILE, all_note_rows, feedback_of, note_rows
+from ranscore.search._objective import Task, Watch
 from ranscore.search._recipe import Recipe
 from ranscore.search._rounds import OnRound, Optimized, Round, check_budget, optimize_finding
 from ranscore.tracking import Tracker
@@ -41,6 +44,11 @@ class Session:
     notes: tuple[ErrorNote, ...]
     mlruns: Path | None = None
     log_text: bool = False
+    targets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def recipe_of(self, finding: str) -> Recipe:
+        """The recipe with the finding's own targets (`target_accuracy`, `target_kappa`), where it has some."""
+        return self.recipe.changed(**self.targets.get(finding, {}))
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -83,24 +91,36 @@ def check_model(session: Session, finding: str) -> None:
         label_reports(catalog.seed_program(finding), session.dataset.reports[:1], session.model)
 
 
-def optimize_label(session: Session, finding: str, on_round: OnRound | None = None) -> tuple[Optimized, str]:
-    """One finding optimized and tracked round by round; the result and its run id."""
+def optimize_label(
+    session: Session,
+    finding: str,
+    on_round: OnRound | None = None,
+    *,
+    start: Program | None = None,
+    watch: Watch | None = None,
+) -> tuple[Optimized, str]:
+    """One finding optimized and tracked round by round, from `start` or the seed on; the result and its run id.
+
+    `watch` is told of every scored candidate and may raise StoppedError; the run then ends as killed and keeps nothing.
+    """
     task = session.task(finding)
     run_id = _start(session, finding)
-    before: list[Program] = []
+    before: list[Round] = []
 
     def track(current: Round) -> None:
         _log_round(session, run_id, current, before[-1] if before else None)
-        before.append(current.scored.candidate.program)
+        before.append(current)
         if on_round:
             on_round(current)
 
     try:
         found = optimize_finding(
-            task, session.notes, session.recipe, storage=session.tracker.folder / "optuna", on_round=track
-        )
+            task, session.notes, session.recipe_of(finding),
+            start=start, storage=session.tracker.folder / "optuna", on_round=track, watch=watch,
+        )  # fmt: skip
     except BaseException as fault:
-        session.tracker.finish(run_id, status="KILLED" if isinstance(fault, KeyboardInterrupt) else "FAILED")
+        stopped = isinstance(fault, KeyboardInterrupt | StoppedError)
+        session.tracker.finish(run_id, status="KILLED" if stopped else "FAILED")
         raise
     _finish(session, run_id, found)
     return found, run_id
@@ -120,7 +140,7 @@ def optimize_all(session: Session, findings: Sequence[str], workers: int, on_don
             previous = None
             for current in found.rounds:
                 _log_round(session, run_id, current, previous)
-                previous = current.scored.candidate.program
+                previous = current
             _finish(session, run_id, found)
         results[finding] = found
         on_done(found)
@@ -142,7 +162,7 @@ def _run_all(session: Session, findings: Sequence[str], workers: int) -> Iterato
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = {
             pool.submit(
-                _optimize_apart, f, session.dataset, session.notes, session.recipe, session.model.name,
+                _optimize_apart, f, session.dataset, session.notes, session.recipe_of(f), session.model.name,
                 session.model.settings, session.tracker.folder / "optuna",
             ): f
             for f in findings
@@ -234,7 +254,7 @@ def _headline(score: FindingScore) -> Iterator[tuple[str, float | None]]:
 
 
 def _start(session: Session, finding: str) -> str:
-    recipe = session.recipe.model_dump(mode="json")
+    recipe = session.recipe_of(finding).model_dump(mode="json")
     params = {
         "seed": session.recipe.seed,
         **{k: json.dumps(v) for k, v in recipe.items() if k not in ("title", "seed")},
@@ -254,56 +274,21 @@ def _score_metrics(score: FindingScore, prefix: str = "") -> dict[str, float | N
     return {prefix + name: value for name, value in values.items()}
 
 
-def _log_round(session: Session, run_id: str, current: Round, before: Program | None) -> None:
+def _log_round(session: Session, run_id: str, current: Round, before: Round | None) -> None:
     candidate = current.scored.candidate
-    prompt = freeze_prompt(candidate.program).text()
-    texts = {
-        "prompt.txt": prompt,
-        "prompt.diff": _diff(freeze_prompt(before).text() if before else "", prompt),
-        "edits.json": _json([e.model_dump(mode="json") for e in candidate.edits]),
-        "rejected.json": _json(
-            [{"edit": r.edit.model_dump(mode="json"), "reason": r.reason} for r in current.rejected]
-        ),
-    }
-    if current.dropped:
-        texts["dropped.json"] = _json(list(current.dropped))
+    noted = note_rows(current, before, session.dataset.reference.column(candidate.program.finding))
+    reports = {r.report_id: r.text for r in session.dataset.reports} if session.log_text else None
     metrics = _score_metrics(current.scored.score) | {
         "errors": len(current.errors), "edits": len(candidate.edits), "calls": current.calls, "tokens": current.tokens,
         "prompt_tokens": current.scored.prompt_tokens, "objective": current.scored.value,
     }  # fmt: skip
     tags = session.tags(candidate.program.finding) | {"program_digest": candidate.program.digest()}
-    tables = {"errors.csv": _error_rows(session, current), "effects.csv": _effect_rows(current)}
-    session.tracker.log_round(
-        run_id, current.number, metrics=metrics, tags=tags, texts=texts, tables={k: v for k, v in tables.items() if v}
-    )
-
-
-def _diff(old: str, new: str) -> str:
-    return (
-        "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="", n=1)) + "\n"
-    )
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-
-
-def _error_rows(session: Session, current: Round) -> list[dict[str, object]]:
-    texts = {r.report_id: r.text for r in session.dataset.reports} if session.log_text else {}
-    rows: list[dict[str, object]] = []
-    for error in current.errors:
-        row: dict[str, object] = {"report_id": error.report_id, "kind": error.kind, "reason": error.reason}
-        rows.append(row | ({"report": texts[error.report_id]} if texts else {}))
-    return rows
-
-
-def _effect_rows(current: Round) -> list[dict[str, object]]:
-    kept = {e.id for e in current.scored.candidate.edits}
-    return [
-        {"edit": edit, "kept": edit in kept, "helped": " ".join(helped), "hurt": " ".join(hurt)}
-        for edit, (helped, hurt) in current.effects.items()
-        if helped or hurt
-    ]
+    tables = {"errors.csv": error_rows(current, reports), "effects.csv": effect_rows(current)}
+    round_id = session.tracker.log_round(
+        run_id, current.number, metrics=metrics, tags=tags, texts=round_texts(current, before, noted, session.log_text),
+        tables={k: v for k, v in tables.items() if v},
+    )  # fmt: skip
+    log_feedback(session.tracker, round_id, feedback_of(noted))
 
 
 def _finish(session: Session, run_id: str, found: Optimized) -> None:
@@ -325,6 +310,8 @@ def _finish(session: Session, run_id: str, found: Optimized) -> None:
         tags={"model": session.model.name, "dataset": session.dataset.name},
     )
     texts = {"program.json": frozen.model_dump_json(indent=1), "prompt.txt": prompt}
+    if noted := all_note_rows(found, session.dataset.reference.column(found.finding)):
+        texts[NOTES_FILE] = as_json(noted)
     tags = {
         "program_digest": found.program.digest(),
         "prompt_version": str(version),
@@ -349,8 +336,7 @@ def gather_programs(
 
     Best is the highest cross-validated kappa, else the highest tuned-on kappa; of equals the newest.
     """
-    filters = {"model": model.name, "dataset_digest": dataset.digest, "reference_digest": dataset.reference_digest}
-    kept = tracker.kept_programs(filters=filters)
+    kept = tracker.kept_programs(filters=tags_of(dataset, model))
     if not kept:
         raise InputError(
             f"{tracker.folder}: no kept program for dataset {dataset.name} with model {model.name}; "
@@ -365,7 +351,7 @@ def gather_programs(
             missing.append(finding)
             findings[finding] = freeze_finding(catalog.seed_program(finding), source="seed")
             continue
-        best = max(runs, key=lambda k: (k.metrics.get("cv_kappa", -2.0), k.metrics.get("kappa", -2.0), k.start_time))
+        best = pick_best(runs)
         findings[finding] = FrozenFinding.model_validate_json(tracker.read_text(best.run_id, "program.json"))
         if "cv_kappa" in best.metrics or "cv_f1" in best.metrics:
             rows = csv.DictReader(io.StringIO(tracker.read_text(best.run_id, "cv_labels.csv")))

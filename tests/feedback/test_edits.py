@@ -122,9 +122,14 @@ def test_a_note_that_shows_nothing_proposes_nothing(silent: ErrorNote) -> None:
 
 
 def test_repeated_edits_are_kept_once_where_they_stand_first() -> None:
-    """The same evidence in two notes gives the same edits once, in the order of the first note."""
-    one = propose_edits([NOTE, note(note_id="n2", report_id="r1")], {"r1": REPORT})
-    assert one == propose_edits([NOTE], {"r1": REPORT})
+    """The same evidence in two notes gives the same edits once, in the order of the first, traceable to both notes."""
+    both = propose_edits([NOTE, note(note_id="n2", report_id="r2")], {i: REPORT for i in ("r1", "r2")})
+    alone = propose_edits([NOTE], {"r1": REPORT})
+    assert [e.id for e in both] == [e.id for e in alone]
+    assert {e.provenance.note_ids for e in both} == {("n1", "n2")} != {e.provenance.note_ids for e in alone}
+    assert {e.provenance.report_ids for e in both} == {("r1", "r2")}
+    parts = [x for e in both for x in (e.rule, e.exemplar) if x]
+    assert {x.provenance.note_ids for x in parts if x.provenance} == {("n1", "n2")}
     a, b = make_rule(FINDING, "states", ["air"], "note"), make_rule(FINDING, "states", ["gas"], "note")
     assert unique_edits([a, b, a]) == (a, b)
 

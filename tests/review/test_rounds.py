@@ -1,0 +1,105 @@
+"""Rounds in a process of their own: one at a time, stopped safely, ended when nobody listens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from ranscore.errors import StoppedError
+from ranscore.review.app import make_app
+from ranscore.review.rounds import Kept, Order, RoundKeeper, State, _Messenger
+from ranscore.review.security import RefusedError
+from ranscore.search._objective import Progress
+from ranscore.tracking import Tracker
+
+if TYPE_CHECKING:
+    from tests.review.conftest import MakeSite, Site
+
+
+def wait_for(keeper: RoundKeeper, reached: Callable[[State], bool]) -> State:
+    """The keeper's state once it is as asked."""
+    deadline = time.monotonic() + 240
+    while not reached(keeper.state):
+        assert time.monotonic() < deadline, keeper.state
+        threading.Event().wait(0.05)
+    return keeper.state
+
+
+def test_a_stopped_round_is_killed_whole_and_a_second_one_is_refused(make_site: MakeSite) -> None:
+    """The run ends as KILLED with what it had tracked, no program is kept, and the page reviews what it did before."""
+    site = make_site("demo-en", trials=5000)
+    kept: list[Kept] = []
+    keeper = RoundKeeper(kept.append)
+    with TestClient(make_app(site.desk, site.gate, keeper, site.setting), base_url=site.root) as client:
+        client.headers.update({"origin": site.root, "x-ranscore-csrf": site.gate.csrf_token("anna")})
+        try:
+            started = client.post("/api/rounds", json={"finding": "pneumothorax"})
+            assert started.json()["state"]["busy"] is True
+            assert client.post("/api/rounds", json={"finding": "pneumothorax"}).status_code == 409
+            wait_for(keeper, lambda s: s.status == "running" and s.tried > 2 and len(s.rows) == 1)
+            assert client.post("/api/rounds/stop", json={}).json()["state"]["status"] == "stopping"
+            state = wait_for(keeper, lambda s: not s.busy)
+        finally:
+            keeper.close()
+        assert state.status == "stopped", state.problem
+        shown = client.get("/api/rounds").json()
+    assert shown["state"]["status"] == "stopped"
+    assert kept == []
+    assert site.desk.reviewed["pneumothorax"].origin == "seed"
+    tracker = Tracker.open(site.desk.mlruns)
+    filters = {"dataset_digest": site.desk.dataset.digest, "ranscore.finding": "pneumothorax"}
+    runs = tracker._search("tags.`ranscore.kind` = 'optimize'", filters)
+    assert [r.info.status for r in runs] == ["KILLED"]
+    rounds = tracker._search("tags.`ranscore.kind` = 'round'", {"mlflow.parentRunId": runs[0].info.run_id})
+    assert [r.info.status for r in rounds] == ["FINISHED"]
+    assert not tracker._has(runs[0].info.run_id, "program.json")
+
+
+def test_a_round_that_cannot_begin_says_why(site: Site) -> None:
+    """A dataset that is gone by then: one sentence, no traceback, and the next round may start."""
+    keeper = RoundKeeper(lambda kept: None)
+    gone = Order(
+        site.setting.__class__(**{**site.setting.__dict__, "dataset": "no-such"}), "pneumothorax", "Pneumothorax"
+    )
+    keeper.start(gone)
+    state = wait_for(keeper, lambda s: not s.busy)
+    keeper.close()
+    assert state.status == "failed"
+    assert "no dataset is called 'no-such'" in state.problem
+
+
+def test_a_word_from_the_server_or_its_end_stops_the_round() -> None:
+    """Silence goes on; `stop` stops; so does a server that is gone, and a signal."""
+    ours, theirs = Pipe()
+    told = _Messenger(theirs)
+    told.candidate(Progress("round 1", 1, 5))
+    assert ours.recv() == ("progress", {"stage": "round 1", "tried": 1, "calls": 5})
+    ours.send("stop")
+    with pytest.raises(StoppedError):
+        told.candidate(Progress("round 1", 2, 5))
+    ours, theirs = Pipe()
+    told = _Messenger(theirs)
+    ours.close()
+    with pytest.raises(StoppedError):
+        told.candidate(Progress("round 1", 1, 5))
+    told.last_word("stopped", "")
+    ours, theirs = Pipe()
+    told = _Messenger(theirs)
+    told.interrupt()
+    with pytest.raises(StoppedError):
+        told.check()
+
+
+def test_nothing_to_stop_is_no_fault() -> None:
+    """Stopping and closing without a round change nothing."""
+    keeper = RoundKeeper(lambda kept: None)
+    assert keeper.stop().status == "idle"
+    keeper.close()
+    assert keeper.state.version == 0
+    assert RefusedError(409, "x").status == 409
