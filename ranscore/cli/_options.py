@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[
     str,
-    typer.Option("--model", help="lexical (in this process), or an endpoint by its litellm name.", show_default=True),
+    typer.Option(
+        "--model", help="lexical (in this process), an endpoint by its litellm name, or gguf:PATH.", show_default=True
+    ),
 ]
 ApiBase = Annotated[
     str | None, typer.Option("--api-base", help="Address of the endpoint, e.g. http://127.0.0.1:8000/v1.")
@@ -31,11 +33,11 @@ ProgramFile = Annotated[
 def model_of(name: str, api_base: str | None) -> Model:
     """The model that the options name."""
     from ranscore.errors import InputError
-    from ranscore.models import open_model
+    from ranscore.models import is_endpoint, open_model
 
     if name.split(":", 1)[0] == "scripted":
         raise InputError("--model scripted: that model is for tests from Python; name lexical or an endpoint.")
-    if "/" not in name:
+    if not is_endpoint(name):
         if api_base:
             raise InputError(
                 f"--api-base {api_base}: model {name!r} runs in this process and has no address; leave it out."
