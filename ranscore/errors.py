@@ -4,7 +4,8 @@ RanscoreError
 ├── InputError            exit 2: the user's file, name or option is wrong, and can be corrected
 │   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
 │   └── DigestError       a frozen file whose content is not what its digest says
-└── IncompleteError       exit 3: the work ended, but answers are missing
+├── IncompleteError       exit 3: the work ended, but answers are missing
+└── StoppedError          exit 130: a signal stopped the work; what was done is kept
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class IncompleteError(RanscoreError):
     """Answers are missing; `--allow-partial` accepts that."""
 
     exit_code = 3
+
+
+class StoppedError(RanscoreError):
+    """The user stopped the work; the text says how to go on."""
+
+    exit_code = 130
 
 
 def list_faults(where: str, faults: Iterable[str], limit: int = 20) -> InputError:

@@ -1,8 +1,8 @@
 """Names to extensions: one module in a package, or one entry point, is one extension.
 
-A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli` …); its public modules are its
-extensions, named as their files with `-` for `_`. Other distributions add to a group by an entry point in
-`ranscore.<group>`. Listing imports no extension.
+A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli`, `labelling.engines` …); its public
+modules are its extensions, named as their files with `-` for `_`. Other distributions add to a group by an entry point
+in `ranscore.<group>`. Listing imports no extension.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 from ranscore.errors import UnknownNameError
 
+_KINDS = {"search": "optimizer", "labelling.engines": "engine"}
+
 
 def _folder(group: str) -> list[str]:
-    return [str(Path(__file__).parent / group)]
+    return [str(Path(__file__).parent.joinpath(*group.split(".")))]
 
 
 def names(group: str) -> list[str]:
@@ -34,4 +36,4 @@ def load(group: str, name: str) -> Any:
             return import_module(module)
         for entry in entry_points(group=f"ranscore.{group}", name=name):
             return entry.load()
-    raise UnknownNameError(group.rstrip("s") if group != "search" else "optimizer", name, names(group))
+    raise UnknownNameError(_KINDS.get(group, group.rstrip("s")), name, names(group))

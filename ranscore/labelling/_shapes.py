@@ -65,7 +65,7 @@ class Shape(ABC):
     def reasons(self, first: int, last: int) -> dict[tuple[int, int], str]:
         """Why a cell is missing, by row number and question's place."""
         query = (
-            "SELECT r.n, f.reason FROM plan.rows r JOIN failures f ON f.source = ? AND f.report = r.digest "
+            "SELECT r.n, f.reason FROM plan_rows r JOIN failures f ON f.source = ? AND f.report = r.digest "
             "WHERE r.n >= ? AND r.n < ?"
         )
         found = {}
@@ -80,7 +80,7 @@ class Shape(ABC):
 
     def _ids(self, first: int, last: int) -> list[tuple[int, str, bool]]:
         query = (
-            "SELECT n, report_id, EXISTS (SELECT 1 FROM plan.texts t WHERE t.first = n) FROM plan.rows "
+            "SELECT n, report_id, EXISTS (SELECT 1 FROM plan_texts t WHERE t.first = n) FROM plan_rows "
             "WHERE n >= ? AND n < ? ORDER BY n"
         )
         return self.db.execute(query, (first, last)).fetchall()
@@ -97,12 +97,12 @@ class Packed(Shape):
 
     def count_missing(self) -> int:
         """Texts without a full row, times the questions."""
-        query = f"SELECT count(*) FROM plan.texts t WHERE {self._none()}"
+        query = f"SELECT count(*) FROM plan_texts t WHERE {self._none()}"
         return int(self.db.execute(query, (self.set,)).fetchone()[0]) * len(self.sources)
 
     def missing(self, first: int, last: int) -> dict[bytes, tuple[int, ...]]:
         """Every question for a text that has no full row."""
-        query = f"SELECT digest FROM plan.texts t WHERE {self._none()} AND first >= ? AND first < ? ORDER BY first"
+        query = f"SELECT digest FROM plan_texts t WHERE {self._none()} AND first >= ? AND first < ? ORDER BY first"
         found = self.db.execute(query, (self.set, first, last))
         everything = tuple(range(len(self.sources)))
         return {digest: everything for (digest,) in found if digest not in self._failed}
@@ -110,7 +110,7 @@ class Packed(Shape):
     def rows(self, first: int, last: int) -> list[Row]:
         """The table's rows, every answer of them the model's."""
         query = (
-            "SELECT r.report_id, p.labels, EXISTS (SELECT 1 FROM plan.texts t WHERE t.first = r.n) FROM plan.rows r "
+            "SELECT r.report_id, p.labels, EXISTS (SELECT 1 FROM plan_texts t WHERE t.first = r.n) FROM plan_rows r "
             "LEFT JOIN packed p ON p.job = ? AND p.report = r.digest WHERE r.n >= ? AND r.n < ? ORDER BY r.n"
         )
         nothing = bytes([FAILED] * len(self.sources))
@@ -150,14 +150,14 @@ class Units(Shape):
 
     def count_missing(self) -> int:
         """Units that neither the model nor the gate has answered."""
-        query = f"SELECT count(*) FROM plan.texts t WHERE {_UNANSWERED}"
+        query = f"SELECT count(*) FROM plan_texts t WHERE {_UNANSWERED}"
         pairs = zip(self.sources, self.gates, strict=True)
         return sum(int(self.db.execute(query, pair).fetchone()[0]) for pair in pairs)
 
     def missing(self, first: int, last: int) -> dict[bytes, tuple[int, ...]]:
         """The unanswered questions by text."""
         query = (
-            f"SELECT digest FROM plan.texts t WHERE {_UNANSWERED} AND first >= ? AND first < ? AND NOT EXISTS "
+            f"SELECT digest FROM plan_texts t WHERE {_UNANSWERED} AND first >= ? AND first < ? AND NOT EXISTS "
             "(SELECT 1 FROM failures f WHERE f.source = ? AND f.report = t.digest AND f.at >= ?) ORDER BY first"
         )
         wanted: dict[bytes, list[int]] = {}
@@ -172,7 +172,7 @@ class Units(Shape):
         values = [[UNANSWERED] * len(self.sources) for _ in ids]
         ways = [[""] * len(self.sources) for _ in ids]
         query = (
-            "SELECT r.n, u.value, u.log_odds FROM plan.rows r JOIN units u ON u.source = ? AND u.report = r.digest "
+            "SELECT r.n, u.value, u.log_odds FROM plan_rows r JOIN units u ON u.source = ? AND u.report = r.digest "
             "WHERE r.n >= ? AND r.n < ?"
         )
         for way, sources in (("model", self.sources), ("gate", self.gates)):

@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ranscore.models._base import Message, Model
+from ranscore.models._base import Message, Model, count_tokens
 
 # Settings that say how an endpoint is reached, not what it answers.
 HOW_REACHED = {
     "api_base", "api_bases", "backoff", "cache", "concurrency", "direct", "max_concurrency", "rpm", "tpm",
     "requests_per_minute", "tokens_per_minute", "retries", "timeout", "workers", "structured",
 }  # fmt: skip
-ANSWERED, FAILED = (0, 1), 2  # a label as one byte
+FAILED = 2  # as a byte, beside 0 and 1
+ANSWER_TOKENS = 2  # of one answer word, where nobody counts them
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Question:
     after: str
     words: tuple[str, str]
     threshold: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the prompt without a report, estimated."""
+        return sum(count_tokens(text) for _, text in self.head) + count_tokens(self.before + self.after)
 
     def user(self, report: str) -> str:
         """The user message for a neutralised report."""

@@ -26,21 +26,21 @@ LEASE = 60.0  # seconds that an owner lives on without a sign
 SIGN = 5.0
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sources (id INTEGER PRIMARY KEY, finding TEXT NOT NULL, prompt TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger.sources (id INTEGER PRIMARY KEY, finding TEXT NOT NULL, prompt TEXT NOT NULL,
     model TEXT NOT NULL, UNIQUE (finding, prompt, model));
-CREATE TABLE IF NOT EXISTS units (source INTEGER NOT NULL, report BLOB NOT NULL, value INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.units (source INTEGER NOT NULL, report BLOB NOT NULL, value INTEGER NOT NULL,
     log_odds REAL, PRIMARY KEY (source, report)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS failures (source INTEGER NOT NULL, report BLOB NOT NULL, reason TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.failures (source INTEGER NOT NULL, report BLOB NOT NULL, reason TEXT NOT NULL,
     at REAL NOT NULL, PRIMARY KEY (source, report)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sets (id INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS packed (job INTEGER NOT NULL, report BLOB NOT NULL, labels BLOB NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.sets (id INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS ledger.packed (job INTEGER NOT NULL, report BLOB NOT NULL, labels BLOB NOT NULL,
     PRIMARY KEY (job, report)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS owners (id INTEGER PRIMARY KEY AUTOINCREMENT, host TEXT NOT NULL, pid INTEGER NOT NULL,
-    until REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS claims (model TEXT NOT NULL, report BLOB NOT NULL, owner INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.owners (id INTEGER PRIMARY KEY AUTOINCREMENT, host TEXT NOT NULL,
+    pid INTEGER NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger.claims (model TEXT NOT NULL, report BLOB NOT NULL, owner INTEGER NOT NULL,
     PRIMARY KEY (model, report)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent (model TEXT PRIMARY KEY, calls INTEGER NOT NULL, seconds REAL NOT NULL,
+CREATE TABLE IF NOT EXISTS ledger.spent (model TEXT PRIMARY KEY, calls INTEGER NOT NULL, seconds REAL NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_cached INTEGER NOT NULL, tokens_out INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -62,39 +62,48 @@ class Ledger:
     Every change goes through `writing()`: one transaction, durable when the block ends.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Opens or makes `folder`/ledger.sqlite, for its owner's eyes only; raises InputError where it cannot."""
-        self.folder = folder
-        self.where = str(folder) if folder else "the ledger"
+    def __init__(self) -> None:
+        """A connection that knows no file yet; what is made in its schema `main` is private and ends with it."""
+        self.where = "the ledger"
         self.owner = 0
         self._signed = 0.0
+        self.db = sqlite3.connect("", timeout=120, isolation_level=None)
+        self.db.execute("PRAGMA synchronous=OFF")
+
+    def open(self, folder: Path | None) -> None:
+        """Opens or makes `folder`/ledger.sqlite, for its owner's eyes only; with None one that is not kept.
+
+        Raises InputError where it cannot.
+        """
+        self.where = str(folder) if folder else self.where
         with self._in_a_sentence():
-            self.db = sqlite3.connect(_private_file(folder) if folder else "", timeout=120, isolation_level=None)
-            self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.execute("PRAGMA synchronous=FULL")
-            self.db.execute("PRAGMA cache_size=-65536")
+            self.db.execute("ATTACH ? AS ledger", (str(_private_file(folder)) if folder else "",))
+            self.db.execute("PRAGMA ledger.journal_mode=WAL")
+            self.db.execute("PRAGMA ledger.synchronous=FULL")
+            self.db.execute("PRAGMA ledger.cache_size=-65536")
             with self.writing():
                 for statement in _SCHEMA.split(";\n"):
                     self.db.execute(statement)
                 self.db.execute("INSERT OR IGNORE INTO about VALUES ('format', ?)", (FORMAT,))
             (found,) = self.db.execute("SELECT value FROM about WHERE key = 'format'").fetchone()
         if found != FORMAT:
-            raise InputError(
-                f"{self.where}: found a ledger of the format {found!r}, expected {FORMAT!r}: name another."
-            )
+            raise InputError(f"{self.where}: found the format {found!r}, expected {FORMAT!r}; name another ledger.")
 
     def close(self) -> None:
         """Gives back what is claimed and closes the file."""
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error, InputError):
             self.leave()
         with contextlib.suppress(sqlite3.Error):
             self.db.close()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One durable transaction; raises InputError where the disk is full or the file cannot be written."""
+    def writing(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """One durable transaction (`DEFERRED` for the plan alone).
+
+        Raises InputError where the disk is full or the file cannot be written.
+        """
         with self._in_a_sentence():
-            self.db.execute("BEGIN IMMEDIATE")
+            self.db.execute(f"BEGIN {kind}")
             try:
                 yield self.db
                 self.db.execute("COMMIT")
@@ -142,8 +151,8 @@ class Ledger:
                 db.execute("DELETE FROM owners WHERE id = ?", (self.owner,))
             self.owner = 0
 
-    def _bury(self, db: sqlite3.Connection) -> None:
-        """Ends the claims of owners that are dead."""
+    def bury(self, db: sqlite3.Connection) -> None:
+        """Inside `writing()`: ends the claims of owners that are dead."""
         now, host = time.time(), _host()
         rows = db.execute("SELECT id, host, pid, until FROM owners WHERE id != ?", (self.owner,)).fetchall()
         for owner, where, pid, until in rows:
@@ -156,7 +165,7 @@ class Ledger:
 
         One that this process has claimed already is in neither: it is under way.
         """
-        self._bury(db)
+        self.bury(db)
         mine: set[bytes] = set()
         others = 0
         for report in reports:
@@ -172,13 +181,6 @@ class Ledger:
         """Inside `writing()`: gives reports back."""
         rows = [(model, r, self.owner) for r in reports]
         db.executemany("DELETE FROM claims WHERE model = ? AND report = ? AND owner = ?", rows)
-
-    def claimed_by_others(self, model: str) -> int:
-        """How many reports living others are working on."""
-        with self.writing() as db:
-            self._bury(db)
-            query = "SELECT count(*) FROM claims WHERE model = ? AND owner != ?"
-            return int(db.execute(query, (model, self.owner)).fetchone()[0])
 
     # Names.
 

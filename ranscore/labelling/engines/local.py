@@ -173,14 +173,15 @@ class _Crew:
 
     async def _next(self) -> Unit | None:
         while not self.over:
-            unit = next(self.units, _END)
-            if unit is None:
-                self.desk.tick()
-                await asyncio.sleep(PAUSE)
-            elif unit is _END:
+            try:
+                unit = next(self.units)
+            except StopIteration:
                 self.over = True
-            else:
+                break
+            if unit is not None:
                 return unit
+            self.desk.tick()
+            await asyncio.sleep(PAUSE)
         return None
 
     async def _ask(self, unit: Unit) -> None:
