@@ -67,6 +67,8 @@ class Ledger:
         self.where = "the ledger"
         self.owner = 0
         self._signed = 0.0
+        self._fresh: Path | None = None
+        self._made: list[Path] = []
         self.db = sqlite3.connect("", timeout=120, isolation_level=None)
         self.db.execute("PRAGMA synchronous=OFF")
 
@@ -76,6 +78,8 @@ class Ledger:
         Raises InputError where it cannot.
         """
         self.where = str(folder) if folder else self.where
+        if folder and not (folder / FILE).exists():
+            self._fresh, self._made = folder, [f for f in (folder, *folder.parents) if not f.exists()]
         with self._in_a_sentence():
             self.db.execute("ATTACH ? AS ledger", (str(_private_file(folder)) if folder else "",))
             self.db.execute("PRAGMA ledger.journal_mode=WAL")
@@ -90,11 +94,19 @@ class Ledger:
             raise InputError(f"{self.where}: found the format {found!r}, expected {FORMAT!r}; name another ledger.")
 
     def close(self) -> None:
-        """Gives back what is claimed and closes the file."""
+        """Gives back what is claimed and closes the file; one that was made for nothing is removed."""
         with contextlib.suppress(sqlite3.Error, InputError):
             self.leave()
+        empty = False
+        if self._fresh:
+            with contextlib.suppress(sqlite3.Error):
+                tables = ("units", "packed", "failures", "owners")
+                found = " UNION ALL ".join(f"SELECT EXISTS (SELECT 1 FROM {t})" for t in tables)
+                empty = not any(used for (used,) in self.db.execute(found))
         with contextlib.suppress(sqlite3.Error):
             self.db.close()
+        if self._fresh and empty:
+            _remove(self._fresh, self._made)
 
     @contextmanager
     def writing(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
@@ -224,6 +236,15 @@ def _private_file(folder: Path) -> Path:
     path = folder / FILE
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     return path
+
+
+def _remove(ledger: Path, folders: list[Path]) -> None:
+    """Removes an empty ledger and the folders that were made for it, given from the innermost."""
+    with contextlib.suppress(OSError):
+        for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
+            (ledger / name).unlink(missing_ok=True)
+        for folder in folders:
+            folder.rmdir()
 
 
 def _host() -> str:
