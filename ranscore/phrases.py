@@ -81,11 +81,13 @@ class Phrase:
 
     def find(self, text: str) -> list[Match]:
         """All matches in a normalized text, from left to right."""
-        if self.literals and not any(x in text for x in self.literals):
-            squeezed = _squeeze(text) if self.chinese else ""
-            if not any(x in squeezed for x in self.literals):
-                return []
-        return self.match(text)
+        for literal in self.literals:
+            if literal in text:
+                return self.match(text)
+        squeezed = _squeeze(text) if self.chinese else ""
+        if not self.literals or (squeezed and any(x in squeezed for x in self.literals)):
+            return self.match(text)
+        return []
 
     def match(self, text: str) -> list[Match]:
         """The same as `find`, without the look for a literal first."""

@@ -35,21 +35,30 @@ _lock = Lock()
 
 
 def open_model(
-    name: str, *, api_base: str | None = None, context: int = CONTEXT, slots: int = SLOTS, **settings: Any
+    name: str,
+    *,
+    api_base: str | None = None,
+    context: int = CONTEXT,
+    slots: int = SLOTS,
+    weights: str | None = None,
+    **settings: Any,
 ) -> Model:
     """A GGUF file as a model; its server is started once a process, on a free port, and ends with the process.
 
     `context` is the longest prompt and answer in tokens (never more than the model was trained for), `slots` how many
-    questions are answered at once; other settings are an endpoint's. Raises InputError where the extra is not
-    installed and where the file is missing or cannot be loaded.
+    questions are answered at once, `weights` the digest that the file must have; other settings are an endpoint's.
+    Raises InputError where the extra is not installed and where the file is missing, another one or cannot be loaded.
     """
     path = _check(name, api_base)
+    digest = _digest(path, path.stat().st_mtime)
+    if weights not in (None, digest):
+        raise InputError(f"--model {name}: its digest is {digest[:19]}…, expected {weights[:19]}…: it is another file.")
     served = _serve(path, context, slots)
-    weights = _digest(path, path.stat().st_mtime)
-    route = f"hosted_vllm/{path.name}@{weights[7:19]}"  # kept answers are filed under it
+    route = f"hosted_vllm/{path.name}@{digest[7:19]}"  # kept answers are filed under it
     model = endpoint.open_model(route, api_base=f"{served.address}/v1", **{"concurrency": slots} | settings)
     kept = {k: v for k, v in model.settings.items() if k != "api_base"}  # another port each time
-    return replace(model, name=f"{NAME}:{path.name}", settings=kept | {"weights": weights})
+    kept |= {} if (context, slots) == (CONTEXT, SLOTS) else {"context": context, "slots": slots}
+    return replace(model, name=name, settings=kept | {"weights": digest})
 
 
 def close_servers() -> None:

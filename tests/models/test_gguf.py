@@ -57,16 +57,20 @@ def post(model: Model, **body: Any) -> dict[str, Any]:
 
 
 def test_reports_are_labelled_by_the_weights(model: Model, weights: Path) -> None:
-    """Every report gets an answer word or the reason why it has none; tokens are counted; the path is nobody's."""
+    """Every report gets an answer word or the reason why it has none; tokens are counted; the model can be opened
+    again from its name and settings, which hold no port.
+    """
     labelled = label_reports(PROGRAM, REPORTS, model)
     assert labelled.calls == len(REPORTS)
     assert labelled.tokens > 50 * len(REPORTS)
     assert [label.report_id for label in labelled.labels] == [r.report_id for r in REPORTS]
     assert all((label.value == "unanswered") == bool(label.reason) for label in labelled.labels)
-    assert model.name == f"gguf:{weights.name}"
-    assert model.settings["weights"].startswith("sha256:")
-    assert str(weights.parent) not in json.dumps(model.settings)
+    assert model.name == f"gguf:{weights}"
     assert "127.0.0.1" not in json.dumps(model.settings)
+    again = open_model(model.name, **model.settings)
+    assert again.settings == model.settings
+    with pytest.raises(InputError, match="it is another file"):
+        open_model(model.name, **model.settings | {"weights": "sha256:0000"})
 
 
 def test_the_server_keeps_to_a_grammar_and_a_schema_and_tells_probabilities(model: Model) -> None:
