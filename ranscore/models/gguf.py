@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -30,7 +30,14 @@ class _Served:
     address: str
 
 
-_running: dict[tuple[Path, int, int], _Served] = {}
+@dataclass(frozen=True)
+class _Size:
+    context: int = CONTEXT
+    slots: int = SLOTS
+    threads: int | None = None
+
+
+_running: dict[tuple[Path, _Size], _Served] = {}
 _lock = Lock()
 
 
@@ -40,24 +47,26 @@ def open_model(
     api_base: str | None = None,
     context: int = CONTEXT,
     slots: int = SLOTS,
+    threads: int | None = None,
     weights: str | None = None,
     **settings: Any,
 ) -> Model:
     """A GGUF file as a model; its server is started once a process, on a free port, and ends with the process.
 
     `context` is the longest prompt and answer in tokens (never more than the model was trained for), `slots` how many
-    questions are answered at once, `weights` the digest that the file must have; other settings are an endpoint's.
+    questions are answered at once, `threads` the processor cores (all when None), `weights` the digest that the file must have; other settings are an endpoint's.
     Raises InputError where the extra is not installed and where the file is missing, another one or cannot be loaded.
     """
     path = _check(name, api_base)
     digest = _digest(path, path.stat().st_mtime)
     if weights not in (None, digest):
         raise InputError(f"--model {name}: its digest is {digest[:19]}…, expected {weights[:19]}…: it is another file.")
-    served = _serve(path, context, slots)
+    size = _Size(context, slots, threads)
+    served = _serve(path, size)
     route = f"hosted_vllm/{path.name}@{digest[7:19]}"  # kept answers are filed under it
     model = endpoint.open_model(route, api_base=f"{served.address}/v1", **{"concurrency": slots} | settings)
     kept = {k: v for k, v in model.settings.items() if k != "api_base"}  # another port each time
-    kept |= {} if (context, slots) == (CONTEXT, SLOTS) else {"context": context, "slots": slots}
+    kept |= {} if size == _Size() else asdict(size)
     return replace(model, name=name, settings=kept | {"weights": digest})
 
 
@@ -87,15 +96,14 @@ def _check(name: str, api_base: str | None) -> Path:
     return path
 
 
-def _serve(path: Path, context: int, slots: int) -> _Served:
+def _serve(path: Path, size: _Size) -> _Served:
     with _lock:
-        key = (path, context, slots)
-        if key not in _running:
-            _running[key] = _start(path, context, slots)
-        return _running[key]
+        if (path, size) not in _running:
+            _running[path, size] = _start(path, size)
+        return _running[path, size]
 
 
-def _start(path: Path, context: int, slots: int) -> _Served:
+def _start(path: Path, size: _Size) -> _Served:
     try:
         import xllamacpp
     except ImportError as fault:
@@ -105,7 +113,9 @@ def _start(path: Path, context: int, slots: int) -> _Served:
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.hostnames, params.port = ["127.0.0.1"], 0
-    params.n_ctx, params.n_parallel, params.kv_unified = context, slots, True
+    params.n_ctx, params.n_parallel, params.kv_unified = size.context, size.slots, True
+    if size.threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = size.threads
     params.swa_full = True  # or a model with a sliding window forgets the prompt's prefix
     params.offline, params.ui, params.endpoint_slots = True, False, False  # slots would show report text
     params.verbosity = -1

@@ -62,7 +62,7 @@ def row(name: str, found: Effect) -> str:
 
 
 def main() -> None:
-    """Prints the table; ends with 1 where no rate saves four fifths of the calls at a kappa loss of at most 0.005."""
+    """Prints the table; ends with 1 where no gate saves the lexical reader four fifths at a kappa loss up to 0.005."""
     dataset, frozen = open_dataset("openi"), load_frozen()
     labels = label_table(frozen.programs(), dataset.reports, open_model("lexical"))[0]
     sent, speed = sent_by_others(frozen, dataset, MAX_MISS)
@@ -79,7 +79,7 @@ def main() -> None:
             found = measure_effect(dataset, table, frozen_sets)
             print(row(f"{rate:g}, {name}", found))
             loss = (found.everything or 0) - (found.cascade or 0)
-            good |= name == "always right" and found.calls.k / found.calls.n >= 0.8 and loss <= 0.005
+            good |= name == "lexical" and found.calls.k / found.calls.n >= 0.8 and loss <= 0.005
     sys.exit(0 if good else 1)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +17,11 @@ import pytest
 from ranscore.errors import InputError
 from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.models import Model, is_endpoint, is_served, open_model
+from ranscore.models._base import Reply
 from ranscore.models.gguf import close_servers
 from ranscore.records import Exemplar, Program, Report
 
-CONTEXT = 2048
+SMALL: dict[str, Any] = {"context": 2048, "threads": 1}  # other tests want the processor too
 PROGRAM = Program(
     finding="nodule",
     name="Nodule",
@@ -42,7 +45,7 @@ def weights() -> Path:
 @pytest.fixture(scope="module")
 def model(weights: Path) -> Iterator[Model]:
     """The model behind its server."""
-    yield open_model(f"gguf:{weights}", context=CONTEXT, cache=False)
+    yield open_model(f"gguf:{weights}", **SMALL, cache=False)
     close_servers()
 
 
@@ -99,15 +102,38 @@ def test_the_head_of_a_prompt_is_read_once(model: Model) -> None:
     assert counts[1]["prompt_tokens"] - 60 < cached < counts[1]["prompt_tokens"]
 
 
+async def ask_at_once(model: Model, count: int) -> list[Reply]:
+    """Replies of the model's client to as many different reports, all asked at once."""
+    prompt = freeze_prompt(PROGRAM)
+    assert model.open_client is not None
+    async with model.open_client() as client:
+        assert client.room >= 1
+        users = [prompt.messages(f"Report {i}: a nodule.")[-1][1] for i in range(count)]
+        return list(await asyncio.gather(*(client.ask(prompt.head, user, ("present", "absent")) for user in users)))
+
+
+def test_many_questions_at_once_are_each_answered_with_one_of_the_two_words(weights: Path) -> None:
+    """Through the client: the grammar is found out and kept to, log-odds come with it, the prefix is reused."""
+    telling = open_model(f"gguf:{weights}", **SMALL, logprobs=True)
+    replies = asyncio.run(ask_at_once(telling, 6))
+    assert [r.reason for r in replies] == [""] * 6
+    assert {r.text for r in replies} <= {"present", "absent"}
+    assert all(r.tokens_in > 50 and r.tokens_out >= 1 for r in replies)
+    assert sum(r.tokens_cached > 30 for r in replies) >= 4
+    odds = [r.log_odds for r in replies if r.log_odds is not None]
+    assert odds
+    assert all(math.isfinite(x) for x in odds)
+
+
 def test_one_server_serves_a_file_and_another_is_started_after_it_was_closed(model: Model, weights: Path) -> None:
     """Opening twice gives the same address; after closing, the old address is dead and a new server answers."""
     base = model.make_lm().kwargs["api_base"]
-    again = open_model(f"gguf:{weights}", context=CONTEXT, cache=False)
+    again = open_model(f"gguf:{weights}", **SMALL, cache=False)
     assert again.make_lm().kwargs["api_base"] == base
     close_servers()
     with pytest.raises(OSError, match="refused"):
         post(model)
-    reborn = open_model(f"gguf:{weights}", context=CONTEXT, cache=False)
+    reborn = open_model(f"gguf:{weights}", **SMALL, cache=False)
     assert reborn.settings == model.settings
     assert post(reborn, max_tokens=1)["usage"]["completion_tokens"] == 1
 
@@ -117,7 +143,7 @@ def test_a_cut_file_is_one_sentence(weights: Path, tmp_path: Path) -> None:
     with weights.open("rb") as whole:
         (tmp_path / "cut.gguf").write_bytes(whole.read(200_000))
     with pytest.raises(InputError, match=r"cut\.gguf: llama\.cpp cannot load it, so it is cut short") as fault:
-        open_model(f"gguf:{tmp_path / 'cut.gguf'}", context=CONTEXT)
+        open_model(f"gguf:{tmp_path / 'cut.gguf'}", **SMALL)
     assert "\n" not in str(fault.value)
 
 
