@@ -30,20 +30,21 @@ ProgramFile = Annotated[
 ]
 
 
-def model_of(name: str, api_base: str | None) -> Model:
-    """The model that the options name."""
+def model_of(name: str, api_base: str | None, *, logprobs: bool = False) -> Model:
+    """The model that the options name; with `logprobs` a served one is asked for log-odds."""
     from ranscore.errors import InputError
-    from ranscore.models import is_endpoint, open_model
+    from ranscore.models import is_endpoint, is_served, open_model
 
     if name.split(":", 1)[0] == "scripted":
         raise InputError("--model scripted: that model is for tests from Python; name lexical or an endpoint.")
+    told = {"logprobs": True} if logprobs and is_served(name) else {}
     if not is_endpoint(name):
         if api_base:
             raise InputError(
                 f"--api-base {api_base}: model {name!r} runs in this process and has no address; leave it out."
             )
-        return open_model(name)
-    return open_model(name, api_base=api_base)
+        return open_model(name, **told)
+    return open_model(name, api_base=api_base, **told)
 
 
 def policies_of(

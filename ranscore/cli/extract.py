@@ -94,11 +94,12 @@ def command(
 def choose_model(frozen: FrozenProgram, name: str | None, api_base: str | None) -> Model:
     """The model of the options, or else the one that the program was tuned for."""
     if name is None or name == frozen.model.name:
-        return model_of(frozen.model.name, api_base or frozen.model.settings.get("api_base"))
+        address = api_base or frozen.model.settings.get("api_base")
+        return model_of(frozen.model.name, address, logprobs=frozen.calibrated)
     typer.echo(
         f"The program was tuned for {frozen.model.name}, not for {name}: its scores do not carry over.", err=True
     )
-    return model_of(name, api_base)
+    return model_of(name, api_base, logprobs=frozen.calibrated)
 
 
 def _check_not_stopped(corpus: Corpus, outcome: Outcome, folder: Path) -> None:

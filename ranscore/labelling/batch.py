@@ -9,10 +9,12 @@ from multiprocessing import get_context
 from typing import Any
 
 from ranscore.errors import InputError
+from ranscore.extraction.asking import ask_reports
+from ranscore.extraction.derived import gather
 from ranscore.extraction.module import label_table
 from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.models import Model, open_model
-from ranscore.records import Label, LabelTable, Report
+from ranscore.records import UNANSWERED, Label, LabelTable, Report
 
 CHUNK = 500
 
@@ -49,10 +51,27 @@ def extract(
         raise InputError("there are no reports to label; expected at least one.")
     check_prompts(frozen)
     model = model or open_model(frozen.model.name)
+    if frozen.calibrated and model.open_client is not None:
+        return _extract_by_thresholds(frozen, reports, model, progress)
     if workers < 2 or not model.embedded or len(reports) <= CHUNK:
         table, failed = label_table(frozen.programs(), reports, model, progress)
         return Extracted(table, failed)
     return _extract_apart(frozen, reports, model, workers, progress)
+
+
+def _extract_by_thresholds(
+    frozen: FrozenProgram, reports: Sequence[Report], model: Model, progress: Callable[[int], None] | None
+) -> Extracted:
+    columns, failed = {}, []
+    for finding, cells in ask_reports(frozen.programs(), reports, model, progress).items():
+        threshold = frozen.findings[finding].threshold
+        columns[finding] = {r.report_id: c.decided(threshold) for r, c in zip(reports, cells, strict=True)}
+        for report, cell in zip(reports, cells, strict=True):
+            if columns[finding][report.report_id] == UNANSWERED:
+                failed.append(
+                    Label(report_id=report.report_id, finding=finding, value="unanswered", reason=cell.reason)
+                )
+    return Extracted(gather(reports, columns), tuple(failed))
 
 
 def _extract_apart(

@@ -54,8 +54,9 @@ def open_model(
     """A GGUF file as a model; its server is started once a process, on a free port, and ends with the process.
 
     `context` is the longest prompt and answer in tokens (never more than the model was trained for), `slots` how many
-    questions are answered at once, `threads` the processor cores (all when None), `weights` the digest that the file must have; other settings are an endpoint's.
-    Raises InputError where the extra is not installed and where the file is missing, another one or cannot be loaded.
+    questions are answered at once, `threads` the processor cores (all when None), `weights` the digest that the file
+    must have; other settings are an endpoint's. Raises InputError where the extra is not installed and where the file
+    is missing, another one or cannot be loaded.
     """
     path = _check(name, api_base)
     digest = _digest(path, path.stat().st_mtime)
