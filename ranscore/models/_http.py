@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from ranscore.models._deadline import Deadline
 from ranscore.models._limits import Tuning
 from ranscore.models._wire import Encoder, Question
 
@@ -36,9 +37,11 @@ class HttpTransport:
         self._addresses, self._key, self._tuning = addresses, key, tuning
         self._encoder = Encoder(fields)
         self._links: list[Link] = []
+        self._deadline: Deadline
 
     async def open(self) -> Sequence[Link]:
         """A session for each address."""
+        self._deadline = Deadline(self._tuning.timeout)
         self._links = [self._link(address) for address in self._addresses]
         return self._links
 
@@ -54,7 +57,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             timeout=aiohttp.ClientTimeout(
-                total=tuning.timeout, sock_connect=min(tuning.connect, tuning.timeout), sock_read=tuning.read
+                total=None, sock_connect=min(tuning.connect, tuning.timeout), sock_read=tuning.read
             ),
         )
         path = parts.path.rstrip("/") + "/chat/completions"
@@ -67,9 +70,7 @@ class HttpTransport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body; raises aiohttp's errors and TimeoutError."""
         data = self._encoder.encode(question, key, options)
-        response = await link.session.post(link.url, data=data, allow_redirects=False, proxy=link.proxy)
-        body = await response.read()  # which releases the connection, also where it fails
-        return response.status, response.headers, body
+        return await self._deadline.keep(_post(link, data))
 
     def tokens(self, question: Question) -> int:
         """The prompt's tokens, estimated."""
@@ -77,8 +78,15 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Closes all sessions."""
+        self._deadline.close()
         for link in self._links:
             await link.session.close()
+
+
+async def _post(link: Link, data: bytes) -> tuple[int, Mapping[str, str], bytes]:
+    response = await link.session.post(link.url, data=data, allow_redirects=False, proxy=link.proxy)
+    body = await response.read()  # which gives the connection back, also where it fails
+    return response.status, response.headers, body
 
 
 def _authorization(user: str | None, password: str | None, key: str | None) -> str | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from ranscore.models._base import Message, Reply, count_tokens
 from ranscore.models._faults import CUT, NO_COMPLETION, Fault, fault_of_status
 
@@ -72,7 +74,7 @@ def read_completion(body: bytes | dict[str, Any], question: Question, *, wrapped
     """The answer in a chat completion; `wrapped` where the server was told to give the word as JSON."""
     if isinstance(body, bytes):
         try:
-            data = json.loads(body.decode())
+            data = _parse(body)
         except (ValueError, RecursionError):
             return CUT if body.lstrip()[:1] == b"{" else NO_COMPLETION
     else:
@@ -85,6 +87,13 @@ def read_completion(body: bytes | dict[str, Any], question: Question, *, wrapped
         return Reply(text, reason, odds, *_counts(data.get("usage")))
     except (LookupError, TypeError, AttributeError, ValueError):
         return _fault_inside(data)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body)  # which lets lone surrogates pass
 
 
 def _fault_inside(data: object) -> Fault:

@@ -29,7 +29,7 @@ from ranscore.models import open_model  # noqa: E402
 from ranscore.models._wire import Encoder, Question  # noqa: E402
 from ranscore.records import Exemplar, Program, Report  # noqa: E402
 
-NAME, WORDS, TURNS, IN_FLIGHT = "openai/gpt-4o-mini", ("present", "absent"), 5, 64
+NAME, WORDS, TURNS, IN_FLIGHT = "openai/gpt-4o-mini", ("present", "absent"), 20, 64
 FIELDS = {"model": "gpt-4o-mini", "temperature": 0.0, "max_tokens": 16}
 Seconds = tuple[float, float]  # of the processor, of the wall
 
@@ -177,12 +177,12 @@ def with_latency(calls: int) -> None:
 def main() -> None:
     """Print rates and shares."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--dspy", type=int, default=100)
     given = parser.parse_args()
     os.environ.setdefault("OPENAI_API_KEY", "none")
     at_once(given.calls, given.dspy)
-    with_latency(given.calls * 2)
+    with_latency(given.calls * 4)
 
 
 if __name__ == "__main__":
