@@ -16,7 +16,7 @@ from ranscore.errors import InputError
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
 
 FORMATS = (".csv", ".parquet", ".jsonl")
-ROW_GROUP = 50_000
+ROW_GROUP = 10_000
 Cell = int | str
 WORDS: Mapping[int, Cell] = {PRESENT: 1, ABSENT: 0, UNCERTAIN: -1, UNANSWERED: "unanswered"}
 
@@ -50,7 +50,7 @@ def write_labels(table: LabelTable, path: Path) -> None:
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Writes a table as it comes, beside its place, and renames it; the same rows give the same bytes.
 
-    A Parquet table holds text and has groups of 50,000 rows. Raises InputError where it cannot be written; then the
+    A Parquet table holds text and has groups of 10,000 rows. Raises InputError where it cannot be written; then the
     old file stays.
     """
     suffix = path.suffix.lower()

@@ -1,6 +1,6 @@
 """Labels a corpus of MIMIC-CXR's size with the embedded reader, then again cut by kill -9 at random points.
 
-By hand: `python tests/benchmarks/bench_corpus.py --openi DIR [--reports 377110] [--kills 5] [--workers 2] [--work DIR]`.
+By hand: `python tests/benchmarks/bench_corpus.py --openi DIR`, with `--reports`, `--kills`, `--workers`, `--work DIR`.
 The texts are Open-I's with their sentences rotated and a numbered one added, so that no two are the same; a sentence
 still comes back some hundred times.
 """
