@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,14 +30,15 @@ ProgramFile = Annotated[
 ]
 
 
-def model_of(name: str, api_base: str | None, *, logprobs: bool = False) -> Model:
-    """The model that the options name; with `logprobs` a served one is asked for log-odds."""
+def model_of(name: str, api_base: str | None, *, logprobs: bool = False, max_tokens: int | None = None) -> Model:
+    """The model that the options name; a served one is asked for log-odds, and for answers as long as told."""
     from ranscore.errors import InputError
     from ranscore.models import is_endpoint, is_served, open_model
 
     if name.split(":", 1)[0] == "scripted":
         raise InputError("--model scripted: that model is for tests from Python; name lexical or an endpoint.")
-    told = {"logprobs": True} if logprobs and is_served(name) else {}
+    wished: dict[str, Any] = {"logprobs": logprobs or None, "max_tokens": max_tokens}
+    told = {k: v for k, v in wished.items() if v is not None} if is_served(name) else {}
     if not is_endpoint(name):
         if api_base:
             raise InputError(

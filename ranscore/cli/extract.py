@@ -12,8 +12,9 @@ from ranscore.cli._options import ApiBase, ProgramFile, model_of
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
-    from ranscore.labelling.corpus import Corpus, Outcome
+    from ranscore.labelling.corpus import Corpus, Grouping, Outcome
     from ranscore.labelling.forecast import Forecast
+    from ranscore.labelling.gate import Gate
     from ranscore.models import Model
 
 Reports = Annotated[
@@ -41,6 +42,15 @@ MaxFailures = Annotated[int | None, typer.Option("--max-failures", min=0, help="
 Ways = Annotated[
     Path | None, typer.Option("--ways", help="Also write how each label came: model, gate, duplicate, derived.")
 ]
+Cascade = Annotated[
+    Path | None, typer.Option("--cascade", help="A gate of `ranscore gate`: only what it lets pass is sent.")
+]
+MaxMiss = Annotated[
+    float | None, typer.Option("--max-miss", help="Refuse a gate that may miss a larger share of the positives (95 %).")
+]
+GroupBy = Annotated[
+    str, typer.Option("--grouping", help="A call for each finding, or one a report for all: finding or report.")
+]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Exit 0 although some cells stayed unanswered.")]
 
 
@@ -60,6 +70,9 @@ def command(
     max_cost: MaxCost = None,
     max_failures: MaxFailures = None,
     ways: Ways = None,
+    cascade: Cascade = None,
+    max_miss: MaxMiss = None,
+    grouping: GroupBy = "finding",
     allow_partial: AllowPartial = False,
 ) -> None:
     """Label reports with a frozen program: 1, 0 or unanswered for every finding; run again to go on where it ended."""
@@ -77,13 +90,17 @@ def command(
         check_output(path)
     check_engine(engine)
     stream = stream_reports(reports, reader=reader)
-    answering = choose_model(frozen, model, api_base)
+    by = group_by(grouping)
+    answering = choose_model(frozen, model, api_base, by)
+    gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
-    with open_corpus(frozen, stream, answering, None if dry_run and not folder.exists() else folder) as corpus:
+    kept = None if dry_run and not folder.exists() else folder
+    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by) as corpus:
         if dry_run:
             print_forecast(forecast(corpus, rate=rate, workers=workers))
             return
-        brakes = Brakes(max_calls, max_cost, max_failures)
+        labels_a_call = len(corpus.job.questions) if corpus.grouped else 1
+        brakes = Brakes(max_calls and max_calls * labels_a_call, max_cost, max_failures)
         with live_line() as watch:
             outcome = corpus.label(engine=engine, workers=workers, brakes=brakes, watch=watch)
         _check_not_stopped(corpus, outcome, folder)
@@ -91,15 +108,52 @@ def command(
         _tell(corpus, output, missing, outcome, allow_partial)
 
 
-def choose_model(frozen: FrozenProgram, name: str | None, api_base: str | None) -> Model:
-    """The model of the options, or else the one that the program was tuned for."""
-    if name is None or name == frozen.model.name:
-        address = api_base or frozen.model.settings.get("api_base")
-        return model_of(frozen.model.name, address, logprobs=frozen.calibrated)
-    typer.echo(
-        f"The program was tuned for {frozen.model.name}, not for {name}: its scores do not carry over.", err=True
+def choose_model(
+    frozen: FrozenProgram, name: str | None, api_base: str | None, grouping: Grouping = "finding"
+) -> Model:
+    """The model of the options, or else the one that the program was tuned for, opened as the program needs it."""
+    from ranscore.extraction.grouped import TOKENS_A_FINDING
+
+    own = name is None or name == frozen.model.name
+    address = api_base or (frozen.model.settings.get("api_base") if own else None)
+    if not own:
+        typer.echo(
+            f"The program was tuned for {frozen.model.name}, not for {name}: its scores do not carry over.", err=True
+        )
+    grouped = grouping == "report"
+    return model_of(
+        name or frozen.model.name,
+        address,
+        logprobs=frozen.calibrated and not grouped,
+        max_tokens=TOKENS_A_FINDING * len(frozen.findings) if grouped else None,
     )
-    return model_of(name, api_base, logprobs=frozen.calibrated)
+
+
+def group_by(name: str) -> Grouping:
+    """The grouping of an option; raises UnknownNameError."""
+    from ranscore.errors import UnknownNameError
+
+    if name not in ("finding", "report"):
+        raise UnknownNameError("grouping", name, ("finding", "report"))
+    return "report" if name == "report" else "finding"
+
+
+def open_gate(path: Path | None, max_miss: float | None, model: Model) -> Gate | None:
+    """The gate of the options, said in one line; raises InputError for a model that needs none."""
+    from ranscore.errors import InputError
+    from ranscore.labelling.gate import load_gate
+
+    if path is None:
+        if max_miss is not None:
+            raise InputError(
+                f"--max-miss {max_miss:g}: no gate is named; expected --cascade GATE.json, made by `ranscore gate`."
+            )
+        return None
+    if model.embedded:
+        raise InputError(f"--cascade {path}: {model.name} runs in this process and needs no calls; leave it out.")
+    gate = load_gate(path, max_miss)
+    typer.echo(gate.line(), err=True)
+    return gate
 
 
 def _check_not_stopped(corpus: Corpus, outcome: Outcome, folder: Path) -> None:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from ranscore import catalog, registry
+from ranscore.errors import InputError
 from ranscore.extraction.derived import gather
+from ranscore.extraction.grouped import GroupPrompt, grouped_model
 from ranscore.extraction.module import freeze_prompt
 from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.labelling._brakes import Brakes, Stop
@@ -29,6 +32,7 @@ from ranscore.models._prices import Price, price_of
 from ranscore.readers import ReportStream
 from ranscore.records import UNANSWERED, LabelTable, Report
 
+Grouping = Literal["finding", "report"]
 ENGINES = "labelling.engines"
 AT_ONCE = 2_000  # rows of the table in memory
 REASONS = 100
@@ -43,12 +47,16 @@ class Outcome:
     signalled: bool
 
 
-def questions_of(frozen: FrozenProgram) -> tuple[Question, ...]:
-    """The questions of a frozen program, in the catalog's order."""
+def questions_of(frozen: FrozenProgram, group: GroupPrompt | None = None) -> tuple[Question, ...]:
+    """The questions of a frozen program, in the catalog's order; with `group` they share one call a report."""
+    if group:
+        before, after = group.around
+        words = ("present", "absent")
+        return tuple(Question(f, group.digest(), group.head_of(f), before, after, words) for f in group.findings)
     made = []
     for program in frozen.programs():
         prompt = freeze_prompt(program)
-        threshold = getattr(frozen.findings[program.finding], "threshold", None)
+        threshold = frozen.findings[program.finding].threshold
         words = (program.form.present, program.form.absent)
         asked = Question(
             program.finding, prompt.digest(), prompt.head, prompt.before, prompt.after, words, threshold=threshold
@@ -73,10 +81,19 @@ class Corpus:
     """A table of reports, a frozen program, a model and a ledger, opened by `open_corpus`."""
 
     def __init__(
-        self, frozen: FrozenProgram, stream: ReportStream, model: Model, ledger: Ledger, gate: Gate | None
+        self,
+        frozen: FrozenProgram,
+        stream: ReportStream,
+        model: Model,
+        ledger: Ledger,
+        gate: Gate | None,
+        grouping: Grouping = "finding",
     ) -> None:
-        self.model, self.ledger, self.gate = model, ledger, gate
-        self.job: Job = job_of(questions_of(frozen), model)
+        group = None
+        if grouping == "report":
+            model, group = grouped_model(model, frozen.programs())
+        self.model, self.ledger, self.gate, self.grouped = model, ledger, gate, group is not None
+        self.job: Job = job_of(questions_of(frozen, group), model)
         self.plan = Plan(ledger, stream)
         self.shape: Shape
 
@@ -101,6 +118,8 @@ class Corpus:
         `workers` processes for an embedded model (all cores when None). Raises InputError where the ledger cannot be
         written or the endpoint cannot be used, and KeyboardInterrupt at a second signal.
         """
+        if self.grouped and engine != "local":
+            raise InputError(f"--grouping report: --engine {engine} cannot do that; expected --engine local.")
         stop, brakes = Stop(), brakes or Brakes()
         work = registry.load(ENGINES, engine)
         self.ledger.enter()
@@ -207,9 +226,17 @@ def _completed(job: Job) -> tuple[tuple[str, ...], Callable[[tuple[int, ...]], t
 
 @contextmanager
 def open_corpus(
-    frozen: FrozenProgram, stream: ReportStream, model: Model, folder: Path | None, *, gate: Gate | None = None
+    frozen: FrozenProgram,
+    stream: ReportStream,
+    model: Model,
+    folder: Path | None,
+    *,
+    gate: Gate | None = None,
+    grouping: Grouping = "finding",
 ) -> Iterator[Corpus]:
     """A corpus and its ledger in a folder (None: one that is not kept), closed at the end.
+
+    A `gate` answers what needs no call; with a `grouping` by report an endpoint is asked for all findings at once.
 
     Reads the table of reports once, and raises InputError with all its faults before the ledger is made or anything
     is asked; DigestError where this version would send another prompt than the frozen one.
@@ -217,7 +244,7 @@ def open_corpus(
     check_prompts(frozen)
     ledger = Ledger()
     try:
-        corpus = Corpus(frozen, stream, model, ledger, gate)
+        corpus = Corpus(frozen, stream, model, ledger, gate, grouping)
         corpus.open(folder)
         yield corpus
     finally:

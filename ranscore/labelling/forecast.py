@@ -14,6 +14,7 @@ from ranscore.models import Model
 from ranscore.models._base import count_tokens
 
 SAMPLE = 200  # texts
+GROUPED_TOKENS = 12  # of a finding in an answer for all
 GATED = 2_000  # texts that a gate is tried on
 
 
@@ -55,23 +56,23 @@ def forecast(corpus: Corpus, *, rate: float | None = None, workers: int | None =
     asked = _count(corpus)
     heads = [q.tokens for q in corpus.job.questions]
     head = sum(heads[p] * n for p, n in enumerate(asked.by_place))
-    out = asked.calls * ANSWER_TOKENS
+    out = asked.calls * (GROUPED_TOKENS * len(heads) if corpus.grouped else ANSWER_TOKENS)
     price = corpus.price()
     dollars = None
     if price:
         dollars = price.of(head + asked.tokens, head, out), price.of(head + asked.tokens, 0, out)
     found, measured = (rate, "as you say") if rate else _rate(corpus, asked.sample, workers or cores())
     cells = corpus.plan.reports * len(corpus.job.questions)
-    missing = asked.calls + asked.gated
     distinct = corpus.plan.texts * len(corpus.job.questions)
     return Forecast(
-        corpus.plan.reports, corpus.plan.texts, cells, distinct - missing, asked.calls, asked.gated, asked.estimated,
-        head + asked.tokens, head, out, dollars, found, measured,
+        corpus.plan.reports, corpus.plan.texts, cells, distinct - asked.units,
+        asked.calls, asked.gated, asked.estimated, head + asked.tokens, head, out, dollars, found, measured,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Asked:
+    units: int
     calls: int
     gated: int
     estimated: bool
@@ -83,11 +84,14 @@ class _Asked:
 def _count(corpus: Corpus) -> _Asked:
     """Goes through the table once: the calls that are left, their texts' tokens, and some of these texts."""
     by_place = [0] * len(corpus.job.questions)
-    calls = tokens = tried = kept = of_tried = 0
+    units = calls = tokens = tried = kept = of_tried = 0
     sample: list[str] = []
     for first, texts in corpus.plan.batches(AT_ONCE):
         for report, places in corpus.shape.missing(first, first + AT_ONCE).items():
             text = texts[report]
+            units += len(places)
+            findings = [corpus.job.questions[p].finding for p in places]
+            places = places[:1] if corpus.grouped else places  # one call for all
             calls += len(places)
             tokens += len(places) * count_tokens(text)
             for place in places:
@@ -98,11 +102,12 @@ def _count(corpus: Corpus) -> _Asked:
                 tried += 1
                 of_tried += len(places)
                 absent = corpus.gate.decides(text)
-                kept += sum(corpus.job.questions[p].finding not in absent for p in places)
+                open_to_it = sum(f not in absent for f in findings)
+                kept += min(open_to_it, len(places))
     share = kept / of_tried if of_tried else 1.0
     left = round(calls * share)
     scaled = tuple(round(n * share) for n in by_place)
-    return _Asked(left, calls - left, calls > of_tried > 0, round(tokens * share), scaled, tuple(sample))
+    return _Asked(units, left, calls - left, calls > of_tried > 0, round(tokens * share), scaled, tuple(sample))
 
 
 def _rate(corpus: Corpus, sample: Sequence[str], workers: int) -> tuple[float | None, str]:

@@ -6,6 +6,7 @@ no network, the same answer every time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -24,7 +25,7 @@ from ranscore.models._evidence import (
 )
 from ranscore.models._one_pass import OnePass
 from ranscore.models._reading import read
-from ranscore.prompt import neutralize, unwrap_report
+from ranscore.prompt import asks_for_all, neutralize, split_group, unwrap_report
 from ranscore.records import Edit, Report
 
 __all__ = ["Evidence", "Instructions", "LexicalReader", "bears_on", "find_evidence", "open_model", "read_prompt"]
@@ -37,11 +38,16 @@ class LexicalReader:
 
     def __init__(self) -> None:
         self._read = lru_cache(maxsize=512)(read_prompt)
+        self._split = lru_cache(maxsize=8)(split_group)
         self._heads: Sequence[Sequence[Message]] = ()
         self._pass: OnePass | None = None
 
     def answer(self, messages: Sequence[Message]) -> str:
-        """The answer word for the last message's report."""
+        """The answer word for the last message's report; a JSON object where all findings are asked for at once."""
+        if asks_for_all(messages[0][1]):
+            heads = self._split(messages[0][1])
+            words = self.answer_all(tuple(heads.values()), unwrap_report(messages[-1][1]))
+            return json.dumps(dict(zip(heads, words, strict=True)))
         told = self._read(tuple(messages[:-1]))
         yes, no = told.words
         found = find_evidence(told, unwrap_report(messages[-1][1]))
