@@ -29,13 +29,20 @@ class Link:
 class HttpTransport:
     """Sends questions to servers by their addresses; no redirect is followed, since it would carry a report elsewhere.
 
-    `fields` go into every request. An address may hold a user and a password, which are sent as basic authorization
-    in place of the key.
+    `fields` go into every request, `beside` into each message of the assistant. An address may hold a user and a
+    password, which are sent as basic authorization in place of the key.
     """
 
-    def __init__(self, addresses: Sequence[str], key: str | None, fields: Mapping[str, Any], tuning: Tuning) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        key: str | None,
+        fields: Mapping[str, Any],
+        beside: Mapping[str, Any],
+        tuning: Tuning,
+    ) -> None:
         self._addresses, self._key, self._tuning = addresses, key, tuning
-        self._encoder = Encoder(fields)
+        self._encoder = Encoder(fields, beside)
         self._links: list[Link] = []
         self._deadline: Deadline
 

@@ -74,21 +74,23 @@ class Bucket:
 
 EPOCH = 8
 GAIN = 0.3
-MAY_BE_BUSY = 0.15
+MAY_BE_BUSY, BUSY_AT_LEAST = 0.1, 3
+AFTER_BUSY = 4
 SLOWER = 2.0
 BRISK, BATCH = 0.05, 32
-LONGEST_HOLD = 32
+LONGEST_HOLD = 16
 FORGET = 0.1
 
 
 class Window:
     """How many calls may be in flight: more as long as more of them bring more answers a second, fewer on trouble.
 
-    Each epoch (as many attempts as the window is wide) is judged. It doubles at first, later grows by its square root,
-    and steps back where the rate of answers rose by less than a third of the growth (where answers come within 50 ms,
-    only beyond 32: to handle some at once is cheaper for this side). The share of attempts that the
-    server was too busy for cuts it by half that share; so does the share that failed otherwise, as far as it lies above
-    what is usual of this server by more than chance; a latency of twice what it was at the same width cuts it too.
+    Each epoch (as many attempts as the window is wide, later twice as many) is judged. It doubles at first, later grows
+    by its square root, and steps back where the rate of answers rose by less than a third of the growth (where answers
+    come within 50 ms, only beyond 32: to handle some at once is cheaper for this side). The share of attempts that the
+    server was too busy for, from a tenth on, cuts it by half that share; so does the share that failed otherwise, as far
+    as it lies above what is usual of this server by more than chance; a latency of twice what it was at the same width
+    cuts it too.
     """
 
     def __init__(self, start: int, ceiling: int, now: float) -> None:
@@ -113,7 +115,7 @@ class Window:
             self._busy += 1
         else:
             self._failed += 1
-        if self._ended >= max(EPOCH, int(self.size)):
+        if self._ended >= max(EPOCH, int(self.size)) * (1 if self._doubling else 2):
             self._judge(max(now - self._began, 1e-9))
             self._began = now
             self._clear()
@@ -121,10 +123,12 @@ class Window:
     def _judge(self, elapsed: float) -> None:
         width, answered = self.size, self._ended - self._failed - self._busy
         busy, excess = self._busy / self._ended, self._excess()
+        if busy <= MAY_BE_BUSY or self._busy < BUSY_AT_LEAST:
+            busy = 0.0
         rate, latency = answered / elapsed, self._spent / max(answered, 1)
         self.size = max(1.0, width * (1 - (busy + excess) / 2))
-        if busy > MAY_BE_BUSY or excess or not answered:
-            self._base, self._doubling, self._hold = None, False, 0
+        if busy or excess or not answered:
+            self._base, self._doubling, self._hold = None, False, AFTER_BUSY if busy else 0
         elif self._hold:
             self._keep(width, rate, latency)
         elif self._full:

@@ -29,6 +29,7 @@ _FORMS: dict[str, tuple[Form, ...]] = {
     "ollama": ("json_schema",),
     "ollama_chat": ("json_schema",),
 }
+BESIDE = {"deepseek": {"reasoning_content": ""}}  # as dspy sends it
 _REASONING = re.compile(r"(?:^|/)(?:o\d|gpt-5)")
 
 
@@ -45,8 +46,8 @@ def addresses_of(given: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def without_credentials(address: str) -> str:
     """An address without the user and password that it may hold."""
-    scheme, _, rest = address.partition("://")
-    return f"{scheme}://{rest.rsplit('@', 1)[-1]}" if rest else address
+    scheme, _, rest = address.rpartition("://")
+    return f"{scheme}://{rest.rsplit('@', 1)[-1]}" if scheme else rest.rsplit("@", 1)[-1]
 
 
 def direct_addresses(provider: str, given: Sequence[str]) -> tuple[str, ...]:

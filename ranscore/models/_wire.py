@@ -37,10 +37,10 @@ class _Head:
 
 
 class Encoder:
-    """Questions as request bodies; `fields` go into each of them."""
+    """Questions as request bodies; `fields` go into each of them, `beside` into each message of the assistant."""
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = fields
+    def __init__(self, fields: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
+        self._fields, self._beside = fields, beside or {}
         self._heads: dict[int, _Head] = {}
         self._ends: dict[object, bytes] = {}
 
@@ -60,7 +60,8 @@ class Encoder:
         known = self._heads.get(id(messages))
         if known is not None:
             return known
-        given = json.dumps([{"role": role, "content": content} for role, content in messages])
+        turns = [{"role": r, "content": c, **(self._beside if r == "assistant" else {})} for r, c in messages]
+        given = json.dumps(turns)
         start = '{"messages":' + given[:-1] + (", " if messages else "") + '{"role": "user", "content": '
         made = _Head(messages, start.encode(), sum(count_tokens(content) for _, content in messages))
         if isinstance(messages, tuple):  # what may change is encoded anew

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ranscore.errors import InputError
 from ranscore.models._base import Client, Model
 from ranscore.models._limits import Clock, Tuning
-from ranscore.models._routes import addresses_of, direct_addresses, request_fields, wishes_of, without_credentials
+from ranscore.models._routes import (
+    BESIDE,
+    addresses_of,
+    direct_addresses,
+    request_fields,
+    wishes_of,
+    without_credentials,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -130,7 +137,7 @@ class _Endpoint:
         if addresses:
             from ranscore.models._http import HttpTransport
 
-            transport = HttpTransport(addresses, key, fields, self.tuning)
+            transport = HttpTransport(addresses, key, fields, BESIDE.get(self.provider, {}), self.tuning)
         else:
             from ranscore.models._litellm import LitellmTransport
 

@@ -123,6 +123,7 @@ class FaultServer:
         app = web.Application(client_max_size=2**24)
         app.router.add_post("/v1/chat/completions", self._handle)
         app.router.add_post("/v1/messages", self._handle_messages)
+        app.router.add_post("/moved/chat/completions", _redirect)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -234,6 +235,10 @@ def completion(text: str, reason: str = "stop") -> dict[str, Any]:
             "prompt_tokens_details": {"cached_tokens": 64},
         },
     }  # fmt: skip
+
+
+async def _redirect(request: web.Request) -> web.Response:
+    return web.Response(status=307, headers={"Location": "/v1/chat/completions"})
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
