@@ -28,6 +28,9 @@ Runs = Annotated[Path | None, typer.Option("--mlruns", help="Folder of the track
 ProgramFile = Annotated[
     Path | None, typer.Option("--program", help="A frozen program; the release when none is named.")
 ]
+GroupBy = Annotated[
+    str, typer.Option("--grouping", help="A call for each finding, or one a report for all: finding or report.")
+]
 
 
 def model_of(name: str, api_base: str | None, *, logprobs: bool = False, max_tokens: int | None = None) -> Model:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ranscore.cli._live import progress_bar as progress_bar
-from ranscore.cli._options import ApiBase, ProgramFile, model_of
+from ranscore.cli._options import ApiBase, GroupBy, ProgramFile, model_of
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
@@ -47,9 +47,6 @@ Cascade = Annotated[
 ]
 MaxMiss = Annotated[
     float | None, typer.Option("--max-miss", help="Refuse a gate that may miss a larger share of the positives (95 %).")
-]
-GroupBy = Annotated[
-    str, typer.Option("--grouping", help="A call for each finding, or one a report for all: finding or report.")
 ]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Exit 0 although some cells stayed unanswered.")]
 

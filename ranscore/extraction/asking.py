@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from ranscore.errors import InputError
 from ranscore.extraction.adapter import UnreadableAnswerError, read_answer
+from ranscore.extraction.grouped import REMEMBERED, GroupPrompt, grouped_model
 from ranscore.extraction.module import freeze_prompt
 from ranscore.models import Model
 from ranscore.models._base import Client, Message, Reply
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, AnswerForm, Program, Report
 
 AT_ONCE = 128
+_Question = tuple[tuple[str, int], Sequence[Message], str, tuple[str, ...]]  # finding and report, head, user, words
+VALUES = {"present": PRESENT, "absent": ABSENT, "unanswered": UNANSWERED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +50,22 @@ def ask_reports(
     reports: Sequence[Report],
     model: Model,
     progress: Callable[[int], None] | None = None,
+    *,
+    grouped: bool = False,
 ) -> dict[str, tuple[Asked, ...]]:
     """Each finding's cells in the reports' order, one finding after the other so that a server can reuse its prefix.
 
-    Raises InputError for a model of this process, and where not one question is answered.
+    With `grouped` one call a report asks for all findings. Raises InputError for a model of this process, and where
+    not one question is answered.
     """
     if model.open_client is None:
         raise InputError(f"--model {model.name}: it runs in this process and gives no log-odds; expected an endpoint.")
     asked = tuple(programs)
-    forms = {p.finding: p.form for p in asked}
-    units = ((p.finding, i) for p in asked for i in range(len(reports)))
-
-    def questions() -> Iterator[tuple[tuple[str, int], Sequence[Message], str, tuple[str, ...]]]:
-        prompts = {p.finding: freeze_prompt(p) for p in asked}
-        for finding, i in units:
-            prompt, form = prompts[finding], forms[finding]
-            user = prompt.messages(reports[i].text)[-1][1]
-            yield (finding, i), prompt.head, user, (form.present, form.absent)
-
+    questions = _questions(asked, reports)
+    if grouped:
+        model, group = grouped_model(model, asked)
+        questions = _grouped_questions(group, reports)
+    forms = {p.finding: AnswerForm() if grouped else p.form for p in asked}
     cells: dict[str, list[Asked]] = {p.finding: [Asked(UNANSWERED)] * len(reports) for p in asked}
 
     def keep(unit: tuple[str, int], reply: Reply) -> None:
@@ -72,14 +73,32 @@ def ask_reports(
         if progress:
             progress(1)
 
-    asyncio.run(_ask_all(model, questions(), keep))
+    asyncio.run(_ask_all(model, questions, keep))
     _refuse_silence(model, cells)
     return {f: tuple(c) for f, c in cells.items()}
 
 
+def _questions(programs: Iterable[Program], reports: Sequence[Report]) -> Iterator[_Question]:
+    for program in programs:
+        prompt, words = freeze_prompt(program), (program.form.present, program.form.absent)
+        for i, report in enumerate(reports):
+            yield (program.finding, i), prompt.head, prompt.messages(report.text)[-1][1], words
+
+
+def _grouped_questions(group: GroupPrompt, reports: Sequence[Report]) -> Iterator[_Question]:
+    """One finding after the other, for as many reports as the client remembers the answers of."""
+    heads = {f: group.head_of(f) for f in group.findings}
+    for first in range(0, len(reports), REMEMBERED // 2):
+        places = range(first, min(first + REMEMBERED // 2, len(reports)))
+        users = {i: group.messages(reports[i].text)[-1][1] for i in places}
+        for finding, head in heads.items():
+            for i, user in users.items():
+                yield (finding, i), head, user, ("present", "absent")
+
+
 async def _ask_all(
     model: Model,
-    questions: Iterator[tuple[tuple[str, int], Sequence[Message], str, tuple[str, ...]]],
+    questions: Iterator[_Question],
     keep: Callable[[tuple[str, int], Reply], None],
 ) -> None:
     assert model.open_client is not None

@@ -15,9 +15,11 @@ import pytest
 
 from ranscore import catalog
 from ranscore.cli import main
-from ranscore.freezing import DataUsed, freeze, freeze_finding, save_frozen
+from ranscore.freezing import DataUsed, freeze, freeze_finding, load_frozen, save_frozen
+from ranscore.labelling.batch import extract
 from ranscore.labelling.gate import GateFile, GateFinding, save_gate
 from ranscore.models import open_model
+from ranscore.records import Report
 
 FINDINGS = ("pneumothorax", "edema", "fracture")
 TEXTS = {
@@ -106,7 +108,7 @@ def test_only_what_the_gate_lets_pass_is_sent_and_each_label_says_which_way_it_c
 ) -> None:
     """What could not state the finding is absent by the gate; of identical texts one is asked."""
     options = ("--model", "hosted_vllm/m", "--api-base", server.base, "--cascade", "gate.json", "--ways", "ways.csv")
-    code, out, err = run(*options)
+    code, _, err = run(*options)
     assert code == 0, err
     assert "1 of 900 positives missed there, at most 0.53% (95 %)" in err
     labels, ways = table(desk / "labels.csv"), table(desk / "ways.csv")
@@ -189,3 +191,22 @@ def test_an_unreadable_answer_for_all_is_unanswered_for_each(run: Run, desk: Pat
     assert {labels[i]["Pneumothorax"] for i in "abcde"} == {"unanswered"}
     missing = (desk / "labels.csv.missing.csv").read_text(encoding="utf-8")
     assert missing.count("pneumothorax") + missing.count("Pneumothorax") >= 5
+
+
+def test_a_list_of_reports_is_labelled_with_one_call_each_too(desk: Path, server: Any) -> None:
+    """As `evaluate --grouping report` does it, to show what the grouping costs."""
+    reports = [Report(report_id=str(i), text=f"Report {i}.") for i in range(30)]
+    model = open_model("hosted_vllm/m", api_base=server.base, max_tokens=100)
+    found = extract(load_frozen(desk / "program.json"), reports, model, grouping="report")
+    assert found.table.report_ids == tuple(r.report_id for r in reports)
+    assert {v for row in found.table.values for v in row} == {1}
+    assert len(questions(server)) == 30
+
+
+def test_the_embedded_reader_shows_what_the_grouping_costs(desk: Path) -> None:
+    """Asked for all findings at once it reads the sections of one prompt."""
+    reports = [Report(report_id=i, text=text) for i, text in TEXTS.items()]
+    found = extract(load_frozen(desk / "program.json"), reports, open_model("lexical"), grouping="report")
+    assert found.unanswered == ()
+    assert [found.table.column("pneumothorax")[i] for i in "abcde"] == [1, 0, 0, 0, 0]
+    assert [found.table.column("edema")[i] for i in "abcde"] == [0, 1, 0, 0, 0]
