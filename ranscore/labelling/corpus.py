@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from ranscore import catalog, registry
-from ranscore.errors import InputError
+from ranscore.errors import InputError, StoppedError
 from ranscore.extraction.derived import gather
 from ranscore.extraction.grouped import GroupPrompt, grouped_model
 from ranscore.extraction.module import freeze_prompt
@@ -116,7 +116,7 @@ class Corpus:
         """Asks what is missing, what failed before included; what was answered is never asked again.
 
         `workers` processes for an embedded model (all cores when None). Raises InputError where the ledger cannot be
-        written or the endpoint cannot be used, and KeyboardInterrupt at a second signal.
+        written or the endpoint cannot be used, and StoppedError at a second signal.
         """
         if self.grouped and engine != "local":
             raise InputError(f"--grouping report: --engine {engine} cannot do that; expected --engine local.")
@@ -128,6 +128,11 @@ class Corpus:
             with stop.on_signals():
                 give = work.label if self.model.embedded else work.ask
                 give(self.job, self.model, desk, workers or cores())
+        except KeyboardInterrupt:
+            raise StoppedError(
+                f"stopped at once: what is in {self.ledger.where} is kept, and what was in flight will be asked again; "
+                "run the same command again to go on."
+            ) from None
         finally:
             desk.flush()
             self.ledger.leave()

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,6 +153,8 @@ class Command:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
 
