@@ -5,7 +5,7 @@ RanscoreError
 │   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
 │   └── DigestError       a frozen file whose content is not what its digest says
 ├── IncompleteError       exit 3: the work ended, but answers are missing
-└── StoppedError          exit 1: somebody stopped the work; nothing of it is kept
+└── StoppedError          exit 130: somebody stopped the work; the text says what of it is kept
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class IncompleteError(RanscoreError):
 
 
 class StoppedError(RanscoreError):
-    """Somebody stopped the work; nothing of it is kept."""
+    """Somebody stopped the work; the text says what of it is kept, and how to go on."""
+
+    exit_code = 130
 
 
 def list_faults(where: str, faults: Iterable[str], limit: int = 20) -> InputError:

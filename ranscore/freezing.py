@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 import ranscore
 from ranscore import catalog
@@ -33,8 +33,27 @@ class DataUsed(Record):
     access: str = "open"
 
 
+class Calibration(Record):
+    """How a threshold was fitted: on how many cells, and kappa as answered, with the threshold where it was fitted, and
+    cross-validated.
+    """
+
+    model: str
+    data: DataUsed
+    objective: Literal["kappa", "f1"]
+    n: int
+    positives: int
+    as_answered: float | None
+    tuned_on: float | None
+    cross_validated: float | None
+
+
 class FrozenFinding(Record):
-    """One finding's program, its prompt's digest, its origin, its tuned-on and cross-validated scores."""
+    """One finding's program, its prompt's digest, its origin, its tuned-on and cross-validated scores.
+
+    An answer that comes with log-odds is present from `threshold` on; without a threshold it is what the model says.
+    What is empty of `threshold` and `calibration` is not written, so that older files stay as they are.
+    """
 
     program: Program
     prompt_sha256: str
@@ -44,6 +63,13 @@ class FrozenFinding(Record):
     data: DataUsed | None = None
     tuned_on: FindingScore | None = None
     cross_validated: FindingScore | None = None
+    threshold: float | None = None
+    calibration: Calibration | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = write(self)
+        return {k: v for k, v in data.items() if k not in ("threshold", "calibration") or v is not None}
 
 
 class GoldenCase(Record):
@@ -78,6 +104,11 @@ class FrozenProgram(Record):
     def content_digest(self) -> str:
         """The digest that `sha256` must hold."""
         return digest_of(self.model_dump(mode="json", exclude={"sha256"}))
+
+    @property
+    def calibrated(self) -> bool:
+        """True where a finding has a threshold, so that answers are wanted with their log-odds."""
+        return any(f.threshold is not None for f in self.findings.values())
 
     def programs(self) -> tuple[Program, ...]:
         """The programs in the catalog's order."""

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Literal, NamedTuple
 
 from ranscore.errors import InputError
 
 WORD_GAP, CHARACTER_GAP = 6, 8
 WORD_SPAN, CHARACTER_SPAN = 10, 16
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-_SPACED = re.compile(rf"{_CJK.pattern} +{_CJK.pattern}")
 _TOKEN = re.compile(r"\s*(\.\.\.|&|\(|\)\??|/|[^\s()/&]+)")
 _EDGE = r"(?<![a-z0-9])"
 _NEXT_WORD = r"[ /'\"():]{1,3}"
@@ -35,8 +35,7 @@ _GAPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Where a phrase stands in a text: characters `start` to `end`, and the gaps inside it."""
 
     start: int
@@ -53,39 +52,77 @@ class Match:
         return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A compiled phrase. `literals` holds words of which one must stand in any text that it matches.
+class Need(NamedTuple):
+    """What a text must hold: a word of ASCII letters and digits, a word that begins so, or these characters.
 
-    Chinese characters may have spaces in between: then a text need not hold a literal in one piece.
+    `inside` is looked for in the text as it is and without its spaces, as Chinese may be spaced.
+    """
+
+    how: Literal["word", "stem", "inside"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase and its regular expression. `literals` holds words of which one must stand in any text that it matches.
+
+    Chinese characters may have spaces in between: then a literal must stand in the text less its spaces.
     """
 
     text: str
-    pattern: re.Pattern[str]
+    regex: str
     literals: tuple[str, ...]
     chinese: bool = False
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when it is first used: most phrases of a program never could match."""
+        return re.compile(self.regex)
+
     def find(self, text: str) -> list[Match]:
         """All matches in a normalized text, from left to right."""
-        if self.literals and not any(x in text for x in self.literals) and not (self.chinese and _is_spaced(text)):
-            return []
-        return [
-            Match(m.start(), m.end(), tuple(s for s in m.regs[1:] if s[0] >= 0)) for m in self.pattern.finditer(text)
-        ]
+        for literal in self.literals:
+            if literal in text:
+                return self.match(text)
+        squeezed = _squeeze(text) if self.chinese else ""
+        if not self.literals or (squeezed and any(x in squeezed for x in self.literals)):
+            return self.match(text)
+        return []
+
+    def match(self, text: str) -> list[Match]:
+        """The same as `find`, without the look for a literal first."""
+        found = self.pattern.finditer(text)
+        if not self.pattern.groups:
+            return [Match(*m.span()) for m in found]
+        return [Match(*m.span(), tuple(s for s in m.regs[1:] if s[0] >= 0)) for m in found]
 
 
 @lru_cache(maxsize=65536)
 def compile_phrase(text: str) -> Phrase:
-    """The compiled phrase; raises InputError naming the phrase and the fault."""
+    """The phrase ready to be found; raises InputError naming the phrase and the fault."""
     sides = _parse(text)
     orders = [sides[0]] if len(sides) == 1 else [_span(*sides), _span(*reversed(sides))]
-    pattern = re.compile("|".join(side.regex for side in orders))
-    return Phrase(text, pattern, min((s.literals for s in sides), key=_weakness), bool(_CJK.search(text)))
+    regex = "|".join(side.regex for side in orders)
+    return Phrase(text, regex, min((s.literals for s in sides), key=_weakness), bool(_CJK.search(text)))
+
+
+def read_needs(text: str) -> tuple[frozenset[Need], ...]:
+    """Of each set one must be in any text that the phrase matches; the rarest, by their length, first."""
+    return tuple(sorted((needs for side in _parse(text) for needs in side.asks), key=_commonness))
 
 
 @lru_cache(maxsize=4096)
-def _is_spaced(text: str) -> bool:
-    return bool(_SPACED.search(text))
+def _squeeze(text: str) -> str:
+    """A text that holds Chinese, without its spaces; else nothing, as a literal in one piece was looked for before."""
+    return text.replace(" ", "") if _CJK.search(text) else ""
+
+
+def required_words(text: str) -> tuple[tuple[str, ...], ...]:
+    """For each part of a phrase that may not be missing, the beginnings of words of which one stands there.
+
+    Raises InputError naming the phrase and the fault.
+    """
+    return tuple(words for side in _parse(text) for words in side.needs)
 
 
 def check_phrase(text: str) -> None:
@@ -107,11 +144,18 @@ class _Part:
     literals: tuple[str, ...]
     chinese: bool
     optional: bool = False
+    needs: tuple[tuple[str, ...], ...] = ()
+    asks: tuple[frozenset[Need], ...] = ()
 
 
 def _weakness(literals: tuple[str, ...]) -> tuple[bool, int]:
     """Sorts the best prefilter first: long words, never the empty set."""
     return (not literals, -min((len(x) for x in literals), default=0))
+
+
+def _commonness(needs: frozenset[Need]) -> tuple[int, int]:
+    """Sorts first what few texts hold: long words, few of them."""
+    return -min(len(x.text) for x in needs), len(needs)
 
 
 def _span(left: _Part, right: _Part) -> _Part:
@@ -161,7 +205,9 @@ class _Parser:
         if all(p.optional for p in parts):
             raise ValueError("everything in it is optional")
         literals = min((p.literals for p in parts if not p.optional), key=_weakness)
-        return _Part(_join(parts, gaps), literals, parts[-1].chinese)
+        needs = tuple(p.literals for p in parts if not p.optional and p.literals)
+        asks = tuple(ask for p in parts if not p.optional for ask in p.asks)
+        return _Part(_join(parts, gaps), literals, parts[-1].chinese, needs=needs, asks=asks)
 
     def item(self) -> _Part:
         options = [self.group() if self.peek() == "(" else _word(self.take())]
@@ -189,7 +235,14 @@ def _either(options: list[_Part], optional: bool) -> _Part:
     literals = tuple(x for o in options for x in o.literals) if all(o.literals for o in options) else ()
     edge = _EDGE if all(o.regex.startswith(_EDGE) for o in options) else ""
     regex = "|".join(o.regex.removeprefix(edge) for o in options)
-    return _Part(f"{edge}(?:{regex})", literals, options[-1].chinese, optional)
+    return _Part(f"{edge}(?:{regex})", literals, options[-1].chinese, optional, asks=_asks_of(options))
+
+
+def _asks_of(options: list[_Part]) -> tuple[frozenset[Need], ...]:
+    """The rarest need of each option together, then the next of each: of `(a b/c)`, a or c, and b or c."""
+    ranked = [sorted(o.asks, key=_commonness) for o in options]
+    most = max(map(len, ranked)) if all(ranked) else 0
+    return tuple(frozenset[Need]().union(*(r[min(i, len(r) - 1)] for r in ranked)) for i in range(min(most, 3)))
 
 
 def _join(parts: list[_Part], gaps: list[bool]) -> str:
@@ -219,7 +272,7 @@ def _between(left: _Part, right: _Part, gap: bool) -> str:
 def _word(word: str) -> _Part:
     if re.fullmatch(r"[?？%％、，+<>=≥≤~]", word):
         sign = normalize(word)
-        return _Part(re.escape(sign), (sign,), True)
+        return _Part(re.escape(sign), (sign,), True, asks=(frozenset({Need("inside", sign)}),))
     optional = word.endswith("?")
     word = word.rstrip("?") if optional else word
     chinese, stem = bool(_CJK.search(word)), _stem(word)
@@ -234,7 +287,23 @@ def _word(word: str) -> _Part:
         regex = re.escape(literal) + ending + r"(?![a-z0-9])"
     else:
         regex = re.escape(stem) + r"(?![a-z0-9])"
-    return _Part(f"{'' if chinese else _EDGE}(?:{regex})", (literal,), chinese, optional)
+    asks = frozenset({Need("inside", literal)}) if chinese else _needs_of(stem, literal, word.endswith("*"))
+    return _Part(f"{'' if chinese else _EDGE}(?:{regex})", (literal,), chinese, optional, asks=(asks,))
+
+
+def _needs_of(stem: str, literal: str, any_ending: bool) -> frozenset[Need]:
+    """What the regular expression of a word needs; of a word with other signs in it, the letters that it opens with."""
+    opening = re.match(r"[a-z0-9]*", stem)[0]  # type: ignore[index]
+    if not opening:
+        return frozenset({Need("inside", literal)})
+    if opening != stem:
+        return frozenset({Need("word", opening)})
+    if any_ending:
+        return frozenset({Need("stem", stem)})
+    if not stem.isalpha() or len(stem) < 3:
+        return frozenset({Need("word", stem)})
+    forms = (stem, f"{stem}s", f"{literal}ies" if literal != stem else f"{stem}es")
+    return frozenset(Need("word", form) for form in forms)
 
 
 def _stem(word: str) -> str:
@@ -250,48 +319,48 @@ def _stem(word: str) -> str:
 _WRITTEN, _READ = "‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   "
 _SIGNS = {ord(a): b for a, b in zip(_WRITTEN, _READ, strict=True)}
 _SIGNS |= {code: chr(code - 0xFEE0).lower() for code in range(0xFF10, 0xFF5B) if chr(code - 0xFEE0).isalnum()}
-_ABBREVIATION = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|approx|no|st|fig|e\.g|i\.e|cf|ca|resp|lt|rt)|\b[a-z])$")
-_ENDS = re.compile(r"[.!;?。；！]")
+_ABBREVIATED = "".join(
+    rf"(?<!\b(?:{words})\.)(?<!\b(?:{words})\n\.)"
+    for words in ("[a-z]", "dr|mr|ms|vs|no|st|cf|ca|lt|rt", r"mrs|fig|e\.g|i\.e", "resp", "approx")
+)
+_ENDS = re.compile(  # a full stop with a letter or digit after it is a decimal point, or a space was left out
+    rf"[.!;。；！](?:(?<!\.)|(?!(?!{_CJK.pattern})\w)(?:(?! )|{_ABBREVIATED})|(?<=[a-z]{{4}}\.)(?=[a-z]{{2}}))"
+)
 _FULL_LINE = 50
 _CAPITALS = re.compile(r" *[A-Z][A-Z /&]{2,40} *(?:\n|$)")
 _GOES_ON = re.compile(r"(?:,|\b(?:an?|and|as|at|by|for|from|in|is|are|no|nor|of|on|or|than|that|the|to|with|without))$")
+_HEADING = re.compile(r"\s*[a-z][a-z /&]{2,30}:")
 _ITEM = re.compile(r"\s*(?:\d{1,2}[.)、)](?!\d)|[-*•·]\s|\(?[a-z]\)\s)")
+
+
+class _Folding(dict[int, str]):
+    """A character's normal form by its code; what is not listed is in lower case, where that is one character."""
+
+    def __missing__(self, code: int) -> str:
+        low = chr(code).lower()
+        self[code] = folded = low if len(low) == 1 else chr(code)
+        return folded
+
+
+_FOLDED = _Folding(_SIGNS)
 
 
 def normalize(text: str) -> str:
     """The text in normal form, character for character (the same length), one sentence a line."""
-    folded = "".join(_fold(c) for c in text)
-    chars = list(folded)
-    for match in _ENDS.finditer(folded):
-        at = match.start()
-        if folded[at] == "?":  # kept: a question mark hedges what stands before it
-            if folded[at + 1 : at + 2] == " ":
-                chars[at + 1] = "\n"
-        elif _ends_sentence(folded, at):
-            chars[at] = "\n"
-    for match in re.finditer(r"\n", text):
-        chars[match.start()] = "\n" if _breaks_line(folded, text, match.start()) else " "
-    return "".join(chars)
-
-
-def _fold(char: str) -> str:
-    sign = _SIGNS.get(ord(char))
-    if sign is not None:
-        return sign
-    low = char.lower()
-    return low if len(low) == 1 else char
-
-
-def _ends_sentence(text: str, at: int) -> bool:
-    if text[at] != ".":
-        return True
-    after = text[at + 1 : at + 2]
-    if after.isalnum() and not _CJK.match(after):  # a decimal point, an inner point, or a space left out
-        return bool(re.search(r"[a-z]{4}$", text[max(0, at - 4) : at]) and re.match(r"[a-z]{2}", text[at + 1 : at + 3]))
-    before = text[max(0, at - 8) : at]
-    if re.search(r"(?:^|\n|\s)\d{1,2}$", before) and re.match(r"\s*\S", text[at + 1 : at + 4]):
-        return True
-    return not (_ABBREVIATION.search(before) and after == " ")
+    folded = text.translate(_FOLDED)
+    normal = _ENDS.sub("\n", folded)
+    if "?" in normal:
+        normal = normal.replace("? ", "?\n")  # kept: a question mark hedges what stands before it
+    if "\n" not in text:
+        return normal
+    parts, done = [], 0
+    at = text.find("\n")
+    while at >= 0:
+        if not _breaks_line(folded, text, at):
+            parts += [normal[done:at], " "]
+            done = at + 1
+        at = text.find("\n", at + 1)
+    return "".join([*parts, normal[done:]])
 
 
 def _breaks_line(text: str, written: str, at: int) -> bool:
@@ -300,7 +369,7 @@ def _breaks_line(text: str, written: str, at: int) -> bool:
     before = text[:at].rstrip(" ")
     if not before or before[-1] in ".!;?:。；！？\n" or not rest.strip(" ") or rest.lstrip(" ").startswith("\n"):
         return True
-    if _ITEM.match(written, at + 1) or re.match(r"\s*[a-z][a-z /&]{2,30}:", rest):
+    if _ITEM.match(written, at + 1) or _HEADING.match(rest):
         return True
     return bool(_CJK.search(before[-1])) or _starts_anew(before, written, at)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
-from ranscore.records import AnswerForm, Means, Program, SynonymRule
+from ranscore.records import AnswerForm, Exemplar, Means, Program, SynonymRule
 
 REPORT_OPEN, REPORT_CLOSE = "<report>", "</report>"
 FINDING, DEFINITION = "Finding: ", "Definition: "
@@ -114,3 +115,83 @@ def shorten(passage: str, limit: int) -> str:
         return cut[: stop + 1]
     word = cut.rfind(" ")
     return cut[:word].rstrip() if word > limit // 3 else cut
+
+
+# One question for all findings.
+
+GROUP_OPENING = (
+    "You read one chest X-ray report and decide for each finding of the list below whether the report says that it is "
+    "there."
+)
+GROUP_ANSWER = (
+    "Your whole answer is one JSON object: its keys are the {count} words after ## below, each with the value "
+    '"present" or "absent".'
+)
+GROUP_QUESTION = (
+    'Which findings are present in this report? Answer with one JSON object: "present" or "absent" for each.'
+)
+GROUP_PHRASES, GROUP_EXEMPLARS = 16, 4
+_GUIDANCE, _PASSAGES, _SECTION = "Guidance:", "Passages:", "## "
+_PASSAGE = re.compile(r'^- (present|absent): "(.*)"$', re.MULTILINE)
+
+
+def render_group(programs: Sequence[Program]) -> str:
+    """The system message that asks for all findings at once: what they share, then a short section a finding.
+
+    A section holds definition and criteria, at most `GROUP_PHRASES` wordings of each kind, and at most
+    `GROUP_EXEMPLARS` exemplars, positive and negative ones in turn.
+    """
+    shared = [line for line in programs[0].instruction.splitlines() if line.startswith("- ")]
+    lines = [GROUP_OPENING, *shared, "", GROUP_ANSWER.format(count=len(programs))]
+    if any(p.rules for p in programs):
+        lines += [NOTATION]
+    for program in programs:
+        lines += ["", f"{_SECTION}{program.finding}", *_section(program)]
+    return "\n".join(lines)
+
+
+def _section(program: Program) -> Iterator[str]:
+    yield FINDING + program.name
+    if program.text.strip():
+        yield _GUIDANCE
+        yield from (line for line in _ASKED.sub("", program.text).splitlines() if line.strip())
+    else:
+        yield DEFINITION + " ".join(program.definition.split())
+        yield from _close(_list(PRESENT_WHEN.format(word="present"), program.present_when))
+        yield from _close(_list(ABSENT_WHEN.format(word="absent"), program.absent_when))
+        for means, heading in RULE_HEADINGS.items():
+            phrases = [p for r in program.rules if r.means == means for p in r.phrases][:GROUP_PHRASES]
+            yield from _close(_list(heading, [", ".join(f'"{p}"' for p in phrases)] if phrases else []))
+    shown = [f'{e.answer}: "{_one_line(e.passage, program)}"' for e in _in_turn(program)]
+    yield from _close(_list(_PASSAGES, shown))
+
+
+def _close(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line)
+
+
+def _one_line(passage: str, program: Program) -> str:
+    return neutralize(" ".join(shorten(passage, program.form.exemplar_chars).split()))
+
+
+def _in_turn(program: Program) -> list[Exemplar]:
+    kinds = [[e for e in program.exemplars if e.answer == answer] for answer in ("present", "absent")]
+    turns = [e for pair in zip_longest(*kinds) for e in pair if e]
+    return turns[:GROUP_EXEMPLARS]
+
+
+def split_group(instructions: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    """By finding what a message of `render_group` says of it, as the messages of a question for it alone."""
+    found = {}
+    for section in f"\n{instructions}".split(f"\n{_SECTION}")[1:]:
+        finding, _, body = section.partition("\n")
+        turns = [("system", body)]
+        for answer, passage in _PASSAGE.findall(body.partition(f"{_PASSAGES}\n")[2]):
+            turns += [("user", wrap_report(passage, GROUP_QUESTION)), ("assistant", answer)]
+        found[finding.strip()] = tuple(turns)
+    return found
+
+
+def asks_for_all(instructions: str) -> bool:
+    """True for a message of `render_group`."""
+    return instructions.startswith(GROUP_OPENING)

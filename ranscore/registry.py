@@ -1,8 +1,8 @@
 """Names to extensions: one module in a package, or one entry point, is one extension.
 
-A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli` …); its public modules are its
-extensions, named as their files with `-` for `_`. Other distributions add to a group by an entry point in
-`ranscore.<group>`. Listing imports no extension.
+A group is a package of ranscore (`readers`, `models`, `metrics`, `search`, `cli`, `labelling.engines` …); its public
+modules are its extensions, named as their files with `-` for `_`. Other distributions add to a group by an entry point
+in `ranscore.<group>`. Listing imports no extension.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from typing import Any
 
 from ranscore.errors import UnknownNameError
 
+_KINDS = {"search": "optimizer", "labelling.engines": "engine"}
+
 
 def _folder(group: str) -> list[str]:
-    return [str(Path(__file__).parent / group)]
+    return [str(Path(__file__).parent.joinpath(*group.split(".")))]
 
 
 @lru_cache(maxsize=32)
@@ -46,4 +48,4 @@ def load(group: str, name: str) -> Any:
             return import_module(module)
         for entry in _plugins(group).select(name=name):
             return entry.load()
-    raise UnknownNameError(group.rstrip("s") if group != "search" else "optimizer", name, names(group))
+    raise UnknownNameError(_KINDS.get(group, group.rstrip("s")), name, names(group))

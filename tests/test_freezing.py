@@ -276,6 +276,26 @@ def test_the_release_program_can_be_verified() -> None:
     assert verify(release)[-1].endswith("golden answers given again")
 
 
+def test_a_threshold_is_part_of_the_file_and_an_empty_one_is_not_written(
+    file: Path, frozen_seed: FrozenProgram, tmp_path: Path
+) -> None:
+    """Files from before thresholds keep their bytes and digests; with one, the digest covers it."""
+    assert '"threshold"' not in file.read_text(encoding="utf-8")
+    assert '"calibration"' not in file.read_text(encoding="utf-8")
+    assert not load_frozen(file).calibrated
+    findings = dict(frozen_seed.findings)
+    findings["edema"] = findings["edema"].model_copy(update={"threshold": -1.25})
+    made = frozen_seed.model_copy(update={"findings": findings})
+    assert made.content_digest() != frozen_seed.content_digest()
+    made = made.model_copy(update={"sha256": made.content_digest()})
+    save_frozen(made, tmp_path / "made.json")
+    assert load_frozen(tmp_path / "made.json") == made
+    assert made.calibrated
+    path = changed(tmp_path / "made.json", tmp_path, lambda d: d["findings"]["edema"].update(threshold=-1.5))
+    with pytest.raises(DigestError, match="edited after it was frozen"):
+        load_frozen(path)
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Where writing fails, the old file stays as it was and no part of the new one is left behind."""
     resource = pytest.importorskip("resource")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[
     str,
-    typer.Option("--model", help="lexical (in this process), or an endpoint by its litellm name.", show_default=True),
+    typer.Option(
+        "--model", help="lexical (in this process), an endpoint by its litellm name, or gguf:PATH.", show_default=True
+    ),
 ]
 ApiBase = Annotated[
     str | None, typer.Option("--api-base", help="Address of the endpoint, e.g. http://127.0.0.1:8000/v1.")
@@ -31,6 +33,9 @@ SplitFile = Annotated[
 ProgramFile = Annotated[
     Path | None, typer.Option("--program", help="A frozen program; the release when none is named.")
 ]
+GroupBy = Annotated[
+    str, typer.Option("--grouping", help="A call for each finding, or one a report for all: finding or report.")
+]
 
 
 def warn_if_tuned(frozen: FrozenProgram, dataset: Dataset) -> None:
@@ -41,20 +46,22 @@ def warn_if_tuned(frozen: FrozenProgram, dataset: Dataset) -> None:
         typer.echo(f"The program was tuned on reports of {dataset.name}: its figures here are too good.", err=True)
 
 
-def model_of(name: str, api_base: str | None) -> Model:
-    """The model that the options name."""
+def model_of(name: str, api_base: str | None, *, logprobs: bool = False, max_tokens: int | None = None) -> Model:
+    """The model that the options name; a served one is asked for log-odds, and for answers as long as told."""
     from ranscore.errors import InputError
-    from ranscore.models import open_model
+    from ranscore.models import is_endpoint, is_served, open_model
 
     if name.split(":", 1)[0] == "scripted":
         raise InputError("--model scripted: that model is for tests from Python; name lexical or an endpoint.")
-    if "/" not in name:
+    wished: dict[str, Any] = {"logprobs": logprobs or None, "max_tokens": max_tokens}
+    told = {k: v for k, v in wished.items() if v is not None} if is_served(name) else {}
+    if not is_endpoint(name):
         if api_base:
             raise InputError(
                 f"--api-base {api_base}: model {name!r} runs in this process and has no address; leave it out."
             )
-        return open_model(name)
-    return open_model(name, api_base=api_base)
+        return open_model(name, **told)
+    return open_model(name, api_base=api_base, **told)
 
 
 def policies_of(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ProgramFile, Runs
+from ranscore.cli._options import ApiBase, DataFolder, DatasetName, GroupBy, ProgramFile, Runs
 
 if TYPE_CHECKING:
     from ranscore.cohort import Dataset
     from ranscore.freezing import FrozenProgram
+    from ranscore.labelling.corpus import Grouping
     from ranscore.models import Model
     from ranscore.records import LabelTable
     from ranscore.scoring import Policies, ScoreReport
@@ -33,6 +34,7 @@ def command(
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0 leaves them out.")
     ] = 1000,
+    grouping: GroupBy = "finding",
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Score although some cells are unanswered.")
     ] = False,
@@ -46,7 +48,7 @@ def command(
 ) -> None:
     """Score a program against a dataset's reference: every finding, and how many reach an accuracy of 0.95."""
     from ranscore.cli._print import print_evaluation
-    from ranscore.cli.extract import choose_model
+    from ranscore.cli.extract import choose_model, group_by
     from ranscore.cohort import open_dataset
     from ranscore.errors import InputError, UnknownNameError
     from ranscore.freezing import freeze_seed, load_frozen
@@ -62,12 +64,15 @@ def command(
     if labels:
         check_output(labels)
     frozen = freeze_seed() if seed_program else load_frozen(program)
-    cohort, answering = open_dataset(dataset, data), choose_model(frozen, model, api_base)
+    by = group_by(grouping)
+    if part == "heldout" and by == "report":
+        raise InputError("--part heldout: it is opened with a call for each finding; leave --grouping out.")
+    cohort, answering = open_dataset(dataset, data), choose_model(frozen, model, api_base, by)
     policies = Policies(unanswered="allow-partial" if allow_partial else "refuse", no_finding="as-given")
     if split and part == "heldout":
         report, table = _score_heldout(frozen, cohort, split, answering, policies, resamples, mlruns)
     else:
-        report, table = _score(frozen, _development(frozen, cohort, split), answering, policies, resamples)
+        report, table = _score(frozen, _development(frozen, cohort, split), answering, policies, resamples, by)
     if labels:
         write_labels(table, labels)
     if as_json:
@@ -77,7 +82,7 @@ def command(
 
 
 def _score(
-    frozen: FrozenProgram, cohort: Dataset, model: Model, policies: Policies, resamples: int
+    frozen: FrozenProgram, cohort: Dataset, model: Model, policies: Policies, resamples: int, grouping: Grouping
 ) -> tuple[ScoreReport, LabelTable]:
     from ranscore.api import frame_of
     from ranscore.cli.extract import progress_bar
@@ -86,7 +91,7 @@ def _score(
 
     with progress_bar() as progress:
         advance = progress(len(cohort.reports) * len(frozen.findings))
-        table = extract(frozen, cohort.reports, model, workers=2, progress=advance).table
+        table = extract(frozen, cohort.reports, model, workers=2, progress=advance, grouping=grouping).table
     report = score_labels(
         frame_of(cohort.reference), frame_of(table), policies, bootstrap=resamples, program_digest=frozen.sha256
     )

@@ -110,13 +110,13 @@ def _cues(reading: Reading, text: str) -> Iterator[Mark]:
 
 def _sections(text: str, reading: Reading) -> Iterator[Section]:
     """The report cut at its headings; what follows an unread section without a heading is a part of its own."""
-    found = list(cue_set().headings.finditer(normalize(text)))
+    found = list(cue_set().sections.headings.finditer(normalize(text)))
     starts = [m.start(1) for m in found]
     if text[: starts[0] if starts else None].strip():
         yield Section(heading="", start=0, end=starts[0] if starts else len(text), read=True)
     for heading, end in zip(found, [*starts[1:], len(text)], strict=False):  # without a heading there is one end
         start, name = heading.start(1), text[heading.start(1) : heading.end(1)]
-        unread = heading.group(1) in cue_set().unread
+        unread = heading.group(1) in cue_set().sections.unread
         again = next((i for i in range(heading.end(), end) if not reading.text[i].isspace()), end) if unread else end
         yield Section(heading=name, start=start, end=again, read=not unread)
         if again < end:

@@ -1,18 +1,24 @@
-"""Tables of labels on disk: CSV, Parquet or JSONL by suffix; 1, 0, `unanswered`."""
+"""Tables of labels on disk: CSV, Parquet or JSONL by suffix; 1, 0, `unanswered`; written row by row."""
 
 from __future__ import annotations
 
-import io
+import csv
 import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from ranscore import catalog
 from ranscore.errors import InputError
-from ranscore.freezing import write_whole
-from ranscore.records import LabelTable
+from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
 
 FORMATS = (".csv", ".parquet", ".jsonl")
-_WORDS: dict[int, int | str] = {1: 1, 0: 0, -1: -1, -2: "unanswered"}
+ROW_GROUP = 10_000
+Cell = int | str
+WORDS: Mapping[int, Cell] = {PRESENT: 1, ABSENT: 0, UNCERTAIN: -1, UNANSWERED: "unanswered"}
 
 
 def check_output(path: Path) -> None:
@@ -37,21 +43,65 @@ def check_output(path: Path) -> None:
 def write_labels(table: LabelTable, path: Path) -> None:
     """Writes the labels, one row a report and one column a finding by its name; whole or not at all."""
     names = [catalog.finding_name(f) for f in table.findings]
-    rows = [
-        {"report_id": i, **{n: _WORDS[v] for n, v in zip(names, row, strict=True)}}
-        for i, row in zip(table.report_ids, table.values, strict=True)
-    ]
-    write_whole(path, _encode(rows, ["report_id", *names], path.suffix.lower()))
+    rows = zip(table.report_ids, table.values, strict=True)
+    write_rows(path, ["report_id", *names], ((i, *map(WORDS.__getitem__, row)) for i, row in rows))
 
 
-def _encode(rows: list[dict[str, int | str]], columns: list[str], suffix: str) -> bytes:
-    if suffix == ".jsonl":
-        return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode("utf-8")
-    import pandas as pd
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Writes a table as it comes, beside its place, and renames it; the same rows give the same bytes.
 
-    frame = pd.DataFrame(rows, columns=columns)
-    if suffix == ".csv":
-        return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
-    buffer = io.BytesIO()
-    frame.astype(str).to_parquet(buffer, index=False)
-    return buffer.getvalue()
+    A Parquet table holds text and has groups of 10,000 rows. Raises InputError where it cannot be written; then the
+    old file stays.
+    """
+    suffix = path.suffix.lower()
+    with beside(path) as part:
+        if suffix == ".parquet":
+            _write_parquet(part, columns, iter(rows))
+            return
+        with part.open("w", encoding="utf-8", newline="") as file:
+            (_write_jsonl if suffix == ".jsonl" else _write_csv)(file, columns, rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A path beside another, renamed to it at the end; removed, and told in a sentence, where writing fails."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        os.replace(part, path)
+    except OSError as fault:
+        raise InputError(
+            f"{path}: cannot be written ({fault.strerror or fault}); expected a folder that you may write to: "
+            "choose another path or free some space."
+        ) from None
+    finally:
+        if part.parent.is_dir() and os.access(part.parent, os.W_OK):
+            part.unlink(missing_ok=True)
+
+
+def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def _write_jsonl(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    for row in rows:
+        file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
+
+
+def _write_parquet(path: Path, columns: Sequence[str], rows: Iterator[Sequence[Cell]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    with path.open("wb") as file:
+        with parquet.ParquetWriter(file, schema) as writer:
+            while group := list(islice(rows, ROW_GROUP)):
+                values = [[str(v) for v in column] for column in zip(*group, strict=True)]
+                writer.write_table(pa.table(values, schema=schema), row_group_size=ROW_GROUP)
+        file.flush()
+        os.fsync(file.fileno())

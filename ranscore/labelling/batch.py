@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, Literal
 
 from ranscore.errors import InputError
+from ranscore.extraction.asking import VALUES, Asked, ask_reports
+from ranscore.extraction.derived import gather
+from ranscore.extraction.grouped import GroupPrompt, answer_grouped
 from ranscore.extraction.module import label_table
 from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.models import Model, open_model
-from ranscore.records import Label, LabelTable, Report
+from ranscore.records import UNANSWERED, Label, LabelTable, Report
 
 CHUNK = 500
 
@@ -38,21 +41,63 @@ def extract(
     *,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
+    grouping: Literal["finding", "report"] = "finding",
 ) -> Extracted:
     """Every finding's label of every report, in their order; `progress` is told of finished cells.
 
-    Without a `model` the one that the program was frozen for answers. Raises InputError for no reports, DigestError
-    when this version
-    would send another prompt than the frozen one.
+    Without a `model` the one that the program was frozen for answers. With a `grouping` by report all findings are
+    asked for at once (by thresholds nothing is decided then). Raises InputError for no reports, DigestError when this
+    version would send another prompt than the frozen one.
     """
     if not reports:
         raise InputError("there are no reports to label; expected at least one.")
     check_prompts(frozen)
     model = model or open_model(frozen.model.name)
+    if grouping == "report":
+        return _extract_grouped(frozen, reports, model, progress)
+    if frozen.calibrated and model.open_client is not None:
+        return _extract_by_thresholds(frozen, reports, model, progress)
     if workers < 2 or not model.embedded or len(reports) <= CHUNK:
         table, failed = label_table(frozen.programs(), reports, model, progress)
         return Extracted(table, failed)
     return _extract_apart(frozen, reports, model, workers, progress)
+
+
+def _extract_by_thresholds(
+    frozen: FrozenProgram, reports: Sequence[Report], model: Model, progress: Callable[[int], None] | None
+) -> Extracted:
+    thresholds = {f: x.threshold for f, x in frozen.findings.items()}
+    return _extracted(reports, ask_reports(frozen.programs(), reports, model, progress), thresholds)
+
+
+def _extract_grouped(
+    frozen: FrozenProgram, reports: Sequence[Report], model: Model, progress: Callable[[int], None] | None
+) -> Extracted:
+    if model.answer is None:
+        return _extracted(reports, ask_reports(frozen.programs(), reports, model, progress, grouped=True), {})
+    prompt = GroupPrompt(frozen.programs())
+    cells: dict[str, list[Asked]] = {f: [] for f in prompt.findings}
+    for report in reports:
+        for finding, (value, reason) in answer_grouped(prompt, report.text, model.answer).values.items():
+            cells[finding].append(Asked(VALUES[value], reason))
+        if progress:
+            progress(len(cells))
+    return _extracted(reports, cells, {})
+
+
+def _extracted(
+    reports: Sequence[Report], asked: Mapping[str, Sequence[Asked]], thresholds: Mapping[str, float | None]
+) -> Extracted:
+    columns, failed = {}, []
+    for finding, cells in asked.items():
+        threshold = thresholds.get(finding)
+        columns[finding] = {r.report_id: c.decided(threshold) for r, c in zip(reports, cells, strict=True)}
+        for report, cell in zip(reports, cells, strict=True):
+            if columns[finding][report.report_id] == UNANSWERED:
+                failed.append(
+                    Label(report_id=report.report_id, finding=finding, value="unanswered", reason=cell.reason)
+                )
+    return Extracted(gather(reports, columns), tuple(failed))
 
 
 def _extract_apart(

@@ -42,6 +42,6 @@ def route_of(name: str) -> str:
     preset = PRESETS.get(name.casefold())
     if preset:
         return preset.route
-    if "/" in name or name in own:
+    if "/" in name or name.split(":", 1)[0] in own:
         return name
     raise UnknownNameError("model", name, [*PRESETS, *own], "`ranscore models --list` shows the presets.")

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
-from ranscore.catalog import Cues, LanguageFile, languages
+from ranscore.catalog import Cues, languages
+from ranscore.models._sections import SectionWords, blank_unread, read_section_words
+from ranscore.models._word_index import WordIndex
 from ranscore.phrases import Match, Phrase, compile_phrase, normalize
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -30,15 +33,17 @@ _NEW_CLAUSE = re.compile(
 )
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
 _ANAPHOR = re.compile(r"\s*(?:this|these|it|they|both|all|that|those|which)\b|\s*(?:该|此|上述|现|今)")
+_PRONOUN = re.compile(_ANAPHOR.pattern.replace(r"\b", ""))
 _BARE = re.compile(
     r"[\s,(]*(?:(?:now|since|has|have|had|is|are|was|were|been|which|that|all|both|completely|fully|entirely|"
     r"现|今|已|均|目前|本次)[\s,]*)*$"
 )
 _ONE = re.compile(r"\W*but(?: there (?:is|are))?(?: \w+){0,4} ones?\b(?! \w*[a-z]{4})")
 _KINDS = ("negation", "hedge", "context")
+_STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CueSet:
     """The compiled cues of all languages."""
 
@@ -46,12 +51,22 @@ class CueSet:
     after: tuple[tuple[str, Phrase], ...]
     not_cues: tuple[tuple[str, Phrase], ...]
     terminators: tuple[Phrase, ...]
-    headings: re.Pattern[str]
-    unread: frozenset[str]
+    sections: SectionWords
+
+    @cached_property
+    def every(self) -> tuple[tuple[str, str], ...]:
+        """What each cue is (`not hedge`, `negation before`) and its phrase; the terminators at the end."""
+        cues = [(f"not {k}", p) for k, p in self.not_cues] + [(f"{k} before", p) for k, p in self.before]
+        cues += [(f"{k} after", p) for k, p in self.after]
+        return tuple((kind, p.text) for kind, p in [*cues, *((_STOP, p) for p in self.terminators)])
+
+    @cached_property
+    def index(self) -> WordIndex:
+        """The phrases of `every` by the words that they need."""
+        return WordIndex([text for _, text in self.every])
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """One cue and the characters it reaches."""
 
     kind: str
@@ -69,19 +84,12 @@ def cue_set() -> CueSet:
         after=tuple((kind, p) for kind in _KINDS for p in _compiled(cues, f"{kind}_after")),
         not_cues=tuple((kind, p) for kind in _KINDS[:2] for p in _compiled(cues, f"not_{kind}")),
         terminators=tuple(_compiled(cues, "terminators")),
-        headings=_heading_pattern(list(languages().values())),
-        unread=frozenset(normalize(h).strip() for x in languages().values() for h in x.sections.unread),
+        sections=read_section_words([language.sections for language in languages().values()]),
     )
 
 
 def _compiled(cues: list[Cues], name: str) -> list[Phrase]:
     return [compile_phrase(text) for c in cues for text in getattr(c, name)]
-
-
-def _heading_pattern(files: list[LanguageFile]) -> re.Pattern[str]:
-    words = {normalize(h).strip() for f in files for h in (*f.sections.read, *f.sections.unread)}
-    either = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True)) or "(?!)"
-    return re.compile(rf"(?:^|\n)[ #*]*({either})[ *]*(?::|(?= *(?:\n|$)))")
 
 
 @dataclass(frozen=True)
@@ -110,40 +118,62 @@ class Reading:
         return tuple(spans)
 
     @cached_property
-    def reaches(self) -> tuple[Reach, ...]:
-        """Every cue of the report with its reach."""
+    def _cues(self) -> tuple[list[tuple[str, Match]], list[tuple[int, int]]]:
+        """The cues that count, and all terminators."""
         cues = cue_set()
-        every = [(f"not {k}", p) for k, p in cues.not_cues] + [(f"{k} before", p) for k, p in cues.before]
-        every += [(f"{k} after", p) for k, p in cues.after]
-        kept = _longest([(kind, m) for kind, p in every for m in p.find(self.text)])
-        stops = self.stops(tuple((m.start, m.end) for _, m in kept))
+        found, stops = [], []
+        for number in cues.index.candidates(self.text):
+            kind = cues.every[number][0]
+            for m in cues.index.matchers[number](self.text):
+                if kind == _STOP:
+                    stops.append((m.start, m.end))
+                else:
+                    found.append((kind, m))
+        return _longest(found), stops
+
+    @cached_property
+    def reaches(self) -> tuple[Reach, ...]:
+        """Every cue of the report with its reach; `it has resolved` reaches the sentence before too."""
         found: list[Reach] = []
+        for reach in self.own_reaches:
+            found.append(reach)
+            low, _ = self._sentence_of(reach.cue[0])
+            before = [s for s in self.sentences if s[1] < low] if self.points_back(reach, low) else []
+            if before:
+                found.append(Reach(reach.kind, reach.cue, *before[-1]))
+        return tuple(found)
+
+    @cached_property
+    def own_reaches(self) -> list[Reach]:
+        """Every cue with its reach in the sentence that it stands in."""
+        kept, _ = self._cues
+        stops = self.stops(tuple((m.start, m.end) for _, m in kept))
+        found = []
         for cue, m in kept:
             kind, _, side = cue.partition(" ")
             if kind != "not":
-                found.extend(self._reach(kind, m, self._looks_ahead(kind, side, m), stops))
-        return tuple(found)
+                found.append(self._reach(kind, m, self._looks_ahead(kind, side, m), stops))
+        return found
 
     def stops(self, cues: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
         """The terminators that are no part of a cue."""
-        found = [(m.start, m.end) for p in cue_set().terminators for m in p.find(self.text)]
-        return [(a, b) for a, b in found if not any(s < b and a < e for s, e in cues)]
+        return [(a, b) for a, b in self._cues[1] if not any(s < b and a < e for s, e in cues)]
 
-    def _reach(self, kind: str, cue: Match, forward: bool, stops: list[tuple[int, int]]) -> list[Reach]:
+    def _reach(self, kind: str, cue: Match, forward: bool, stops: list[tuple[int, int]]) -> Reach:
         low, high = self._sentence_of(cue.start)
         if forward:
             ends = [s for s, e in stops if s >= cue.end and s < high]
             end = min([high, *ends])
             end = _forward_end(self.text, cue.end, end, kind)
-            return [Reach(kind, (cue.start, cue.end), cue.end, end)]
+            return Reach(kind, (cue.start, cue.end), cue.end, end)
         starts = [e for s, e in stops if e <= cue.start and s >= low and not _is_aside(self.text, s, e, cue.start)]
         start = _backward_start(self.text, max([low, *starts]), cue.start)
-        reaches = [Reach(kind, (cue.start, cue.end), start, cue.end)]
-        if start == low and _ANAPHOR.match(self.text[low : cue.start]) and kind == "negation":
-            before = [s for s in self.sentences if s[1] < low]
-            if before:
-                reaches.append(Reach(kind, (cue.start, cue.end), *before[-1]))
-        return reaches
+        return Reach(kind, (cue.start, cue.end), start, cue.end)
+
+    def points_back(self, reach: Reach, low: int) -> bool:
+        """True for a negation that looks back and finds but a pronoun from the sentence's start at `low` on."""
+        looks_back = reach.kind == "negation" and reach.start == low
+        return looks_back and bool(_ANAPHOR.match(self.text[low : reach.cue[0]]))
 
     def _looks_ahead(self, kind: str, side: str, cue: Match) -> bool:
         """The side that a cue is listed for, unless nothing stands there; of both sides, the one ahead first."""
@@ -189,6 +219,11 @@ class Reading:
             kinds = {r.kind for r in reaches if r.start <= start and end <= r.end}
             marked.add("".join(f"{k}:" for k in sorted(kinds)) + token)
         return frozenset(marked)
+
+
+def opens_with_pronoun(sentence: str) -> bool:
+    """True where a cue may reach from the sentence to the one before."""
+    return bool(_PRONOUN.match(sentence))
 
 
 def _is_taken_up(text: str, end: int, stop: int) -> bool:
@@ -289,30 +324,12 @@ def _closes_clause(text: str, start: int, at: int, m: re.Match[str], end: int) -
 @lru_cache(maxsize=4096)
 def read(report: str) -> Reading:
     """The report as the reader sees it; the same text is read once."""
-    return Reading(_blank_unread(report, normalize(report)))
+    return Reading(read_text(report))
 
 
-def _blank_unread(report: str, text: str) -> str:
-    cues = cue_set()
-    headings = list(cues.headings.finditer(text))
-    chars = list(text)
-    for i, m in enumerate(headings):
-        chars[m.start(1) : m.end()] = "\n" * (m.end() - m.start(1))
-        if m.group(1) not in cues.unread:
-            continue
-        stop = headings[i + 1].start() if i + 1 < len(headings) else _unread_end(report, text, m.end())
-        chars[m.end() : stop] = "\n" * (stop - m.end())
-    return "".join(chars)
-
-
-def _unread_end(report: str, text: str, at: int) -> int:
-    """Where an unread section ends that no other heading follows: with its line; on the last line with its sentence."""
-    body = re.compile(r" *\n? *\S[^\n]*(?:\n|$)").match(text, at)
-    if body is None:
-        return at  # an empty section
-    first = at + len(body[0]) - len(body[0].lstrip())
-    ends = (i for i in range(first, len(text)) if report[i] == text[i] == "\n")  # no wrapped line
-    return next(ends, body.end())
+def read_text(report: str) -> str:
+    """The text of a reading: the report's normal form without its headings and unread sections."""
+    return blank_unread(cue_set().sections, report, normalize(report))
 
 
 _STOP_WORDS = frozenset(
@@ -324,13 +341,31 @@ _STOP_WORDS = frozenset(
 )
 
 
+_CONTENT = re.compile(r"[a-z0-9][\w.']*")
+_PAIRS = re.compile(r"(?=([\u3400-\u9fff]{2}))")
+
+
 def content_tokens(text: str, low: int, high: int) -> list[tuple[int, int, str]]:
     """Start, end and stem of each content word between two places; Chinese in pairs of characters."""
     found = []
-    for m in re.finditer(r"[a-z0-9][\w.']*", text[low:high]):
+    for m in _CONTENT.finditer(text[low:high]):
         word = m.group().rstrip(".'")
         if word.isascii() and word not in _STOP_WORDS:
             found.append((low + m.start(), low + m.start() + len(word), word[:6]))
-    pairs = re.finditer(r"(?=([\u3400-\u9fff]{2}))", text[low:high])
+    pairs = _PAIRS.finditer(text[low:high])
     found += [(low + m.start(), low + m.start() + 2, m.group(1)) for m in pairs]
     return found
+
+
+def content_stems(text: str) -> set[str]:
+    """The stems of all content words, each once; an empty one may be among them."""
+    stems = {_stem(word) for word in _CONTENT.findall(text)}
+    if not text.isascii():
+        stems.update(_PAIRS.findall(text))
+    return stems
+
+
+@lru_cache(maxsize=16384)
+def _stem(word: str) -> str:
+    word = word.rstrip(".'")
+    return "" if word in _STOP_WORDS or not word.isascii() else word[:6]

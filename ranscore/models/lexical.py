@@ -6,147 +6,67 @@ no network, the same answer every time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from ranscore.models._base import Message, Model, engine_model
-from ranscore.models._reading import Reading, read
-from ranscore.phrases import Match
-from ranscore.prompt import read_rules, read_words, unwrap_report
+from ranscore.models._evidence import (
+    ASSERTED,
+    LEAST_TOKENS,
+    LIKE_ENOUGH,
+    Evidence,
+    Instructions,
+    find_evidence,
+    passage_tokens,
+    read_prompt,
+)
+from ranscore.models._one_pass import OnePass
+from ranscore.models._reading import read
+from ranscore.prompt import asks_for_all, neutralize, split_group, unwrap_report
 from ranscore.records import Edit, Report
 
+__all__ = ["Evidence", "Instructions", "LexicalReader", "bears_on", "find_evidence", "open_model", "read_prompt"]
+
 NAME = "lexical"
-LIKE_ENOUGH = 0.75
-LEAST_TOKENS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One place of a report that bears on the answer; `status` says whether it counts and why not."""
-
-    start: int
-    end: int
-    source: str
-    status: str
-
-
-@dataclass(frozen=True)
-class Instructions:
-    """What the reader takes from a prompt: rules by meaning, exemplars as token sets, the two answer words."""
-
-    states: tuple[tuple[str, ...], ...]
-    masks: tuple[tuple[str, ...], ...]
-    denials: tuple[tuple[str, ...], ...]
-    positive: tuple[tuple[str, frozenset[str]], ...]
-    negative: tuple[tuple[str, frozenset[str]], ...]
-    words: tuple[str, str]
-
-
-def read_prompt(head: Sequence[Message]) -> Instructions:
-    """What a prompt's head (system message and exemplar turns) tells the reader."""
-    system = next((text for role, text in head if role == "system"), "")
-    rules = read_rules(system)
-    by_means = {m: tuple(r.phrases for r in rules if r.means == m) for m in ("states", "does_not_count", "denies")}
-    words = read_words(system)
-    turns = [text for role, text in head if role != "system"]
-    exemplars = [(unwrap_report(user), reply) for user, reply in zip(turns[::2], turns[1::2], strict=False)]
-    examples = [(p, _passage_tokens(p), reply == words[0]) for p, reply in exemplars]
-    return Instructions(
-        states=by_means["states"],
-        masks=by_means["does_not_count"],
-        denials=by_means["denies"],
-        positive=tuple((p, t) for p, t, yes in examples if yes and len(t) >= LEAST_TOKENS),
-        negative=tuple((p, t) for p, t, yes in examples if not yes and len(t) >= LEAST_TOKENS),
-        words=words,
-    )
-
-
-def _passage_tokens(passage: str) -> frozenset[str]:
-    return frozenset(t for _, tokens in read(passage).tokens for t in tokens)
-
-
-def find_evidence(told: Instructions, report: str) -> list[Evidence]:
-    """Every place of the report that a rule or an exemplar points to, with its status (`asserted` counts)."""
-    reading = read(report)
-    found = _rule_evidence(told, reading)
-    if not (told.positive or told.negative):
-        return found
-    vetoed, extra = _exemplar_evidence(told, reading)
-    kept = [e if e.status != "asserted" or not _inside(e, vetoed) else _with_status(e, "exemplar") for e in found]
-    return kept + extra
-
-
-def _rule_evidence(told: Instructions, reading: Reading) -> list[Evidence]:
-    masks = [part for phrases in told.masks for m in reading.find(phrases) for part in m.core()]
-    denials = [m for phrases in told.denials for m in reading.find(phrases)]
-    found = []
-    for phrases in told.states:
-        for match in reading.find(phrases):
-            if any(a < d and c < b for a, b in match.core() for c, d in masks):
-                status = "look-alike"
-            else:
-                status = reading.status(match)
-                if status == "asserted" and denials and _denied(match, denials, reading):
-                    status = "denied"
-            found.append(Evidence(match.start, match.end, phrases[0], status))
-    return found
-
-
-def _denied(match: Match, denials: list[Match], reading: Reading) -> bool:
-    def clause(at: int) -> int:
-        return next((i for i, end in enumerate(reading.clauses) if at <= end), -1)
-
-    here = clause(match.start)
-    return any(clause(d.start) == here and reading.status(d) == "asserted" for d in denials)
-
-
-def _exemplar_evidence(told: Instructions, reading: Reading) -> tuple[list[tuple[int, int]], list[Evidence]]:
-    vetoed, extra = [], []
-    for span, tokens in reading.tokens:
-        for_it, passage = _closest(told.positive, tokens)
-        against, _ = _closest(told.negative, tokens)
-        if against[0] >= LIKE_ENOUGH and against > for_it:
-            vetoed.append(span)
-        elif for_it[0] >= LIKE_ENOUGH and for_it > against:
-            extra.append(Evidence(*span, passage, "asserted"))
-    return vetoed, extra
-
-
-Likeness = tuple[float, int]  # the share of a passage's tokens that a sentence holds, and their number
-
-
-def _closest(exemplars: tuple[tuple[str, frozenset[str]], ...], tokens: frozenset[str]) -> tuple[Likeness, str]:
-    best: Likeness = (0.0, 0)
-    source = ""
-    for passage, wanted in exemplars:
-        held = len(wanted & tokens)
-        if (held / len(wanted), held) > best:
-            best, source = (held / len(wanted), held), passage
-    return best, source
-
-
-def _inside(evidence: Evidence, spans: list[tuple[int, int]]) -> bool:
-    return any(a <= evidence.start and evidence.end <= b for a, b in spans)
-
-
-def _with_status(evidence: Evidence, status: str) -> Evidence:
-    return Evidence(evidence.start, evidence.end, evidence.source, status)
 
 
 class LexicalReader:
-    """Answers prompts; what a prompt's head says is read once."""
+    """Answers prompts; what a prompt's head says is read once, and what the heads of all findings say together too."""
 
     def __init__(self) -> None:
         self._read = lru_cache(maxsize=512)(read_prompt)
+        self._split = lru_cache(maxsize=8)(split_group)
+        self._heads: Sequence[Sequence[Message]] = ()
+        self._pass: OnePass | None = None
 
     def answer(self, messages: Sequence[Message]) -> str:
-        """The answer word for the last message's report."""
+        """The answer word for the last message's report; a JSON object where all findings are asked for at once."""
+        if asks_for_all(messages[0][1]):
+            heads = self._split(messages[0][1])
+            words = self.answer_all(tuple(heads.values()), unwrap_report(messages[-1][1]))
+            return json.dumps(dict(zip(heads, words, strict=True)))
         told = self._read(tuple(messages[:-1]))
         yes, no = told.words
         found = find_evidence(told, unwrap_report(messages[-1][1]))
-        return yes if any(e.status == "asserted" for e in found) else no
+        return yes if any(e.status == ASSERTED for e in found) else no
+
+    def answer_all(self, heads: Sequence[Sequence[Message]], text: str) -> list[str]:
+        """One answer word a head for a report's text: those of `answer`, from one pass over the report.
+
+        Give the same tuple of tuples each time: then the heads are compared by identity.
+        """
+        return self.one_pass(heads).answer(neutralize(text))
+
+    def one_pass(self, heads: Sequence[Sequence[Message]]) -> OnePass:
+        """The reader of these heads; the last one made is kept."""
+        if self._pass is None or (heads is not self._heads and tuple(map(tuple, heads)) != self._heads):
+            self._pass = None  # never two of them in memory
+            self._pass = OnePass([self._read(tuple(head)) for head in heads])
+            self._heads = tuple(map(tuple, heads))
+        return self._pass
 
 
 def bears_on(edit: Edit, report: Report) -> bool:
@@ -156,7 +76,7 @@ def bears_on(edit: Edit, report: Report) -> bool:
         return bool(reading.find(edit.rule.phrases))
     if edit.exemplar is None:
         return False
-    wanted = _passage_tokens(edit.exemplar.passage)
+    wanted = passage_tokens(edit.exemplar.passage)
     if len(wanted) < LEAST_TOKENS:
         return False
     return any(len(wanted & tokens) / len(wanted) >= LIKE_ENOUGH for _, tokens in reading.tokens)
@@ -164,4 +84,5 @@ def bears_on(edit: Edit, report: Report) -> bool:
 
 def open_model(name: str, **settings: Any) -> Model:
     """The embedded lexical reader as a model."""
-    return engine_model(name, LexicalReader().answer, settings, bears_on)
+    reader = LexicalReader()
+    return replace(engine_model(name, reader.answer, settings, bears_on), answer_all=reader.answer_all)

@@ -72,10 +72,19 @@ def id_faults(ids: Sequence[str], places: Sequence[str]) -> Iterator[str]:
     seen: dict[str, list[str]] = {}
     for report_id, place in zip(ids, places, strict=True):
         seen.setdefault(report_id, []).append(place)
-    for place in seen.pop("", []):
-        yield f"{place}: the report id is blank; expected one for every report"
+    yield from map(blank_id, seen.pop("", []))
     twice = {report_id: at for report_id, at in seen.items() if len(at) > 1}
     if twice:
-        named = "; ".join(f"{i!r} in {' and '.join(at[:3])}" for i, at in list(twice.items())[:NAMED])
-        rest = f"; and {len(twice) - NAMED} more" if len(twice) > NAMED else ""
-        yield f"found report ids more than once: {named}{rest}; expected one row a report"
+        yield repeated_ids(twice, len(twice))
+
+
+def blank_id(place: str) -> str:
+    """One sentence: the id that is blank."""
+    return f"{place}: the report id is blank; expected one for every report"
+
+
+def repeated_ids(places: Mapping[str, Sequence[str]], total: int) -> str:
+    """One sentence: the first ids that stand more than once, with their places, of `total`."""
+    named = "; ".join(f"{i!r} in {' and '.join(at[:3])}" for i, at in list(places.items())[:NAMED])
+    rest = f"; and {total - NAMED} more" if total > NAMED else ""
+    return f"found report ids more than once: {named}{rest}; expected one row a report"

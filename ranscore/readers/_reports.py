@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def reports_of(
     table: pd.DataFrame, where: str, *, columns: Mapping[str, str] | None = None, language: str = ""
 ) -> tuple[Report, ...]:
     """The reports of a table that was read already, as `read_reports`; `where` names it in messages."""
-    found = _roles(table, where, columns or {})
+    found = roles_of([str(c) for c in table.columns], where, columns or {})
     sources = ("report",) if "report" in found else tuple(s for s in HEADINGS if s in found)
     group = found.get("patient_id") or found.get("subject_id")
     reports, places = [], []
@@ -83,11 +83,11 @@ def texts_by_id(
     return {report_id: text for _, report_id, text in rows}
 
 
-def _roles(table: pd.DataFrame, where: str, columns: Mapping[str, str]) -> dict[str, str]:
+def roles_of(names: Sequence[str], where: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a table of reports by their role; raises InputError where the id or the text has none."""
     unknown = [role for role in columns if role not in ROLES]
     if unknown:
         raise InputError(f"{where}: columns are given for {', '.join(unknown)}, expected only {', '.join(ROLES)}.")
-    names = [str(c) for c in table.columns]
     found, faults = by_meaning(names, columns)
     name, more = id_column(found)
     faults += more

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,17 +18,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+Row = tuple[Any, Sequence[str]]  # where it stands, its values
+
+
+@dataclass(frozen=True)
+class TableStream:
+    """A table of text that can be gone through again and again: `rows()` gives each row's place and its values.
+
+    `rows()` raises InputError with all broken rows after the last one. `place` is what a row is called in messages.
+    """
+
+    columns: tuple[str, ...]
+    place: str
+    rows: Callable[[], Iterator[Row]]
+
+
 def read_table(path: Path | str, reader: str | None = None) -> pd.DataFrame:
     """A table of text in any registered format, chosen from the suffix or by the reader's name.
 
     Every value is a string, blank ones "". Raises InputError (missing, unknown, empty or broken file) and
     UnknownNameError.
     """
-    path = Path(path)
+    table: pd.DataFrame = open_reader(Path(path), reader).read(Path(path))
+    return table
+
+
+def open_reader(path: Path, reader: str | None = None) -> Any:
+    """The reader's module for a file, by its name or the file's suffix; raises InputError and UnknownNameError."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path.")
-    table: pd.DataFrame = load("readers", reader or _reader_for(path)).read(path)
-    return table
+    return load("readers", reader or _reader_for(path))
 
 
 def _reader_for(path: Path) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
-from ranscore.readers._tables import open_text, text_table
+from ranscore.readers._tables import TableStream, open_text, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,34 +19,52 @@ csv.field_size_limit(2**31 - 1)  # a long report is no fault
 
 def read(path: Path) -> pd.DataFrame:
     """The table as text, one string a cell; raises InputError with all broken rows."""
+    opened = stream(path)
+    rows = dict(opened.rows())
+    return text_table(path, opened.columns, list(rows.values()), list(rows), opened.place)
+
+
+def stream(path: Path) -> TableStream:
+    """The table row by row, numbered as a spreadsheet does; raises InputError for what is wrong with its header."""
     with open_text(path) as file:
-        header, rows, faults = _parse(file)
-    if not header:
+        header: list[str] = []
+        faults: list[str] = []
+        first = 1
+        try:
+            found = ((n, fields) for n, fields in enumerate(csv.reader(file, strict=True), start=1) if fields)
+            first, header = next(found, (1, []))
+            header = [name.strip() for name in header]
+        except csv.Error as fault:
+            faults = [_broken(first, fault)]
+    if not header and not faults:
         raise InputError(f"{path}: the file is empty; expected a header row and at least one row of values.")
     faults = _header_faults(header) or faults
     if faults:
         raise list_faults(str(path), faults)
-    return text_table(path, header, list(rows.values()), list(rows), "row")
+    return TableStream(tuple(header), "row", lambda: _rows(path, first, len(header)))
 
 
-def _parse(lines: Iterable[str]) -> tuple[list[str], dict[int, list[str]], list[str]]:
-    """The header, the rows by number as a spreadsheet counts them, and what is broken."""
-    header: list[str] = []
-    rows: dict[int, list[str]] = {}
+def _rows(path: Path, first: int, width: int) -> Iterator[tuple[int, list[str]]]:
     faults: list[str] = []
-    reader = csv.reader(lines, strict=True)
     number = 0
-    try:
-        for number, fields in enumerate(reader, start=1):
-            if not header:
-                header = [name.strip() for name in fields]
-            elif fields and len(fields) != len(header):
-                faults.append(f"row {number}: fields: found {len(fields)}, expected {len(header)} as in the header")
-            elif fields:
-                rows[number] = fields
-    except csv.Error as fault:
-        faults.append(f"row {number + 1}: {fault}; expected every opening quote to be closed and quotes inside doubled")
-    return header, rows, faults
+    with open_text(path) as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            for number, fields in enumerate(reader, start=1):
+                if number <= first or not fields:
+                    continue
+                if len(fields) == width:
+                    yield number, fields
+                else:
+                    faults.append(f"row {number}: fields: found {len(fields)}, expected {width} as in the header")
+        except csv.Error as fault:
+            faults.append(_broken(number + 1, fault))
+    if faults:
+        raise list_faults(str(path), faults)
+
+
+def _broken(row: int, fault: csv.Error) -> str:
+    return f"row {row}: {fault}; expected every opening quote to be closed and quotes inside doubled"
 
 
 def _header_faults(header: list[str]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
-from ranscore.readers._tables import as_text, open_text, text_table
+from ranscore.readers._tables import TableStream, as_text, open_text, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,23 +18,39 @@ SUFFIXES = (".jsonl", ".ndjson")
 
 def read(path: Path) -> pd.DataFrame:
     """The table as text, its columns the union of all keys; raises InputError with all broken lines."""
-    rows: dict[int, dict[str, str]] = {}
+    opened = stream(path)
+    rows = dict(opened.rows())
+    return text_table(path, opened.columns, list(rows.values()), list(rows), opened.place)
+
+
+def stream(path: Path) -> TableStream:
+    """The table line by line; its columns are the union of all keys, so that all lines are read once before.
+
+    Raises InputError with all broken lines.
+    """
+    columns = dict.fromkeys(key for _, row in _lines(path) for key in row)
+    if not columns and next(_lines(path), None) is None:
+        raise InputError(f"{path}: the file is empty; expected one JSON object a line.")
+    names = tuple(columns)
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        return ((number, [row.get(name, "") for name in names]) for number, row in _lines(path))
+
+    return TableStream(names, "line", rows)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     faults: list[str] = []
     with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                rows[number] = _parse(line)
+                yield number, _parse(line)
             except ValueError as fault:
                 faults.append(f"line {number}: {fault}; expected one JSON object")
     if faults:
         raise list_faults(str(path), faults)
-    if not rows:
-        raise InputError(f"{path}: the file is empty; expected one JSON object a line.")
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    values = [[row.get(column, "") for column in columns] for row in rows.values()]
-    return text_table(path, columns, values, list(rows), "line")
 
 
 def _parse(line: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from ranscore.errors import InputError
 from ranscore.figures import Comparison, Curve, Kind, Origin, Side, System
 from ranscore.freezing import FrozenProgram, freeze_seed, load_frozen
 from ranscore.labelling.batch import extract
-from ranscore.models import open_model
+from ranscore.models import is_served, open_model
 from ranscore.policies import pick_findings
 from ranscore.readers import read_labels
 from ranscore.records import PRESENT, UNANSWERED, UNCERTAIN, LabelTable
@@ -135,7 +135,7 @@ def system_of_frozen(path: Path, dataset: Dataset, settings: Settings) -> Built:
     that was tuned on a part of these reports.
     """
     frozen = load_frozen(path)
-    if "/" in frozen.model.name:
+    if is_served(frozen.model.name):
         raise InputError(
             f"{path}: its model {frozen.model.name} runs elsewhere, and a report asks no endpoint; expected its "
             f"labels: make them with `ranscore extract`, and give them with --generated {path.stem}=labels.csv."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ranscore.errors import InputError
-from ranscore.models import Model, open_model
+from ranscore.models import Model, is_served, open_model
 from ranscore.search._recipe import Recipe
 
 WRITTEN_TOKENS = 4096
@@ -24,7 +24,7 @@ def open_writer(recipe: Recipe, labeller: Model) -> Model:
             "for example hosted_vllm/Qwen/Qwen3-14B."
         )
     settings: dict[str, Any] = {}
-    if "/" in name:
+    if is_served(name):
         settings["max_tokens"] = WRITTEN_TOKENS
         if "api_base" in labeller.settings and name.split("/", 1)[0] == labeller.name.split("/", 1)[0]:
             settings["api_base"] = labeller.settings["api_base"]

@@ -348,9 +348,12 @@ def test_unanswered_cells_are_written_and_end_with_code_3(
     assert warning == "The program was tuned for lexical, not for hosted_vllm/x: its scores do not carry over."
     assert re.fullmatch(
         r"ranscore: 2 cells stayed unanswered \(the answer \(7 characters\) was not one of the words .*\); they are "
-        r"marked in \S+out\.csv: run again for them, or accept them with --allow-partial\.",
+        r"marked in \S+out\.csv and listed in \S+out\.csv\.missing\.csv: run again for them, or accept them with "
+        r"--allow-partial\.",
         sentence,
     )
+    listed = (tmp_path / "out.csv.missing.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:2] for line in listed[1:]] == [["007", "pleural_effusion"], ["007", "pneumothorax"]]
     assert strict.out.endswith("coverage 75.00%.\n")
     labels = table(tmp_path / "out.csv")
     assert list(labels["Pneumothorax"]) == ["0", "0", "unanswered", "1"]

@@ -31,7 +31,7 @@ ASKED = catalog.asked_ids()
 LEXICONS = catalog.data_files("programs/cxr21/lexicon", "*.yaml")
 EXEMPLARS = [(f, e) for f in ASKED for e in catalog.lexicon_edits(f) if e.exemplar]
 LEXICAL = open_model("lexical")
-EMBEDDED = [name for name in registry.names("models") if name != "endpoint"]
+EMBEDDED = [name for name in registry.names("models") if name not in ("endpoint", "gguf")]
 
 
 @lru_cache

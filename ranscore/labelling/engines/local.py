@@ -1,0 +1,189 @@
+"""This machine: processes for an embedded model, one event loop for an endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import TYPE_CHECKING
+
+from ranscore.errors import RanscoreError
+from ranscore.labelling._answering import Labels, Reader
+from ranscore.labelling._units import Block, Job
+from ranscore.models import Model
+
+if TYPE_CHECKING:
+    from ranscore.labelling._desk import Desk, Unit
+    from ranscore.models._base import Client
+
+PAUSE = 0.2  # seconds between two looks for work that others hold
+DEATHS = 5  # how many worker processes may die
+
+_reader: Reader
+
+
+def label(job: Job, model: Model, desk: Desk, workers: int) -> None:
+    """Labels the desk's blocks in `workers` processes; with one worker in this process."""
+    if workers > 1:
+        _Pool(job, desk, workers).run()
+        return
+    reader = Reader(job, model)
+    for block in desk.blocks():
+        if block is None:
+            time.sleep(PAUSE)
+        else:
+            desk.labelled(block, reader.label(block.texts))
+
+
+def _begin(job: Job) -> None:
+    """A worker process: leaves Ctrl-C to its parent and ends with it, also where that was killed."""
+    global _reader
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    _reader = Reader(job)
+
+
+def _label(texts: Mapping[bytes, str]) -> Labels:
+    return _reader.label(texts)
+
+
+class _Pool:
+    """Worker processes; when one dies, all are started again and what was under way is given out once more."""
+
+    def __init__(self, job: Job, desk: Desk, workers: int) -> None:
+        self.job, self.desk, self.workers = job, desk, workers
+        self.again: deque[Block] = deque()
+        self.deaths = 0
+
+    def run(self) -> None:
+        source = self.desk.blocks()
+        while True:
+            pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _begin, (self.job,))
+            under_way: dict[Future[Labels], Block] = {}
+            try:
+                while self._fill(pool, under_way, source):
+                    self._collect(under_way)
+            except BrokenProcessPool:
+                self._bury(under_way)
+            else:
+                return
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _fill(
+        self, pool: ProcessPoolExecutor, under_way: dict[Future[Labels], Block], source: Iterator[Block | None]
+    ) -> bool:
+        """Keeps two blocks a worker under way; False when nothing is left."""
+        while len(under_way) < 2 * self.workers:
+            block = self.again[0] if self.again else next(source, _END)
+            if isinstance(block, Block):
+                under_way[pool.submit(_label, block.texts)] = block
+                if self.again:
+                    self.again.popleft()
+            elif block is None and not under_way:
+                time.sleep(PAUSE)
+            elif block is None:
+                break
+            else:
+                return bool(under_way)
+        return True
+
+    def _collect(self, under_way: dict[Future[Labels], Block]) -> None:
+        done, _ = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+        self.desk.tick()
+        for future in done:
+            labels = future.result()
+            self.desk.labelled(under_way.pop(future), labels)
+
+    def _bury(self, under_way: dict[Future[Labels], Block]) -> None:
+        self.again.extend(under_way.values())
+        self.deaths += 1
+        if self.deaths > DEATHS:
+            raise RanscoreError(
+                f"worker processes died {self.deaths} times (out of memory?); what was labelled before is kept: run "
+                "the same command again with fewer --workers."
+            )
+
+
+_END = object()
+
+
+def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
+    """Asks the desk's units of an endpoint, as many at once as its client has room for; `workers` changes nothing."""
+    asyncio.run(_ask(job, model, desk))
+
+
+async def _ask(job: Job, model: Model, desk: Desk) -> None:
+    if model.open_client is None:
+        raise TypeError(f"the model {model.name!r} has no client")
+    async with model.open_client() as client:
+        await _Crew(job, client, desk).work()
+
+
+class _Crew:
+    """Coroutines that each take one unit after the other; there are as many as the client has room for."""
+
+    def __init__(self, job: Job, client: Client, desk: Desk) -> None:
+        self.job, self.client, self.desk = job, client, desk
+        self.units = desk.units()
+        self.over = False
+        self.active: set[asyncio.Task[None]] = set()
+
+    async def work(self) -> None:
+        """Asks until the desk has no more; one alone first, so that a dead endpoint is not asked by many."""
+        first = await self._next()
+        if first is None:
+            return
+        await self._ask(first)
+        self._hire()
+        while self.active:
+            done, _ = await asyncio.wait(self.active, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+            self.active -= done
+            for task in done:
+                task.result()
+            self.desk.tick()
+            self._hire()
+
+    def _hire(self) -> None:
+        while not self.over and len(self.active) < max(1, self.client.room):
+            self.active.add(asyncio.create_task(self._one_after_the_other()))
+
+    async def _one_after_the_other(self) -> None:
+        while len(self.active) <= max(1, self.client.room):
+            unit = await self._next()
+            if unit is None:
+                return
+            await self._ask(unit)
+            self._hire()
+
+    async def _next(self) -> Unit | None:
+        while not self.over:
+            try:
+                unit = next(self.units)
+            except StopIteration:
+                self.over = True
+                break
+            if unit is not None:
+                return unit
+            self.desk.tick()
+            await asyncio.sleep(PAUSE)
+        return None
+
+    async def _ask(self, unit: Unit) -> None:
+        question = self.job.questions[unit.place]
+        self.desk.replied(unit, await self.client.ask(question.head, question.user(unit.text), question.words))
