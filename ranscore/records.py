@@ -136,13 +136,26 @@ class Derivation(Record):
     uncertain_when: Literal["any_uncertain"] = "any_uncertain"
 
 
+class Terms(Record):
+    """Where reports come from and where their text may go; `sentence` names the terms that say so.
+
+    A table without a card is `undeclared`: nobody has said whose text it is.
+    """
+
+    source: str = ""
+    access: Literal["open", "restricted", "undeclared"] = "undeclared"
+    remote: Literal["permitted", "refused"] = "permitted"
+    sentence: str = ""
+
+
 class Report(Record):
-    """One report as a program reads it: `text` is what the model gets."""
+    """One report as a program reads it: `text` is what the model gets, `terms` say where it may go."""
 
     report_id: str
     text: str
     language: str = ""
     group: str = ""  # the patient, where the table has one
+    terms: Terms = Terms()
 
     def digest(self) -> str:
         """SHA-256 of the text alone."""
