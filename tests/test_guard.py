@@ -76,7 +76,9 @@ def test_restricted_and_undeclared_text_needs_leave(terms: Terms, caplog: pytest
         check_destination(_model(FAR), _reports(terms))
     with caplog.at_level(logging.WARNING, "ranscore.guard"):
         check_destination(_model(FAR, allow_remote=True), _reports(terms, 3))
-    assert [r.getMessage() for r in caplog.records if "3 reports" in r.getMessage() and "api.example.com" in r.getMessage()]
+    assert [
+        r.getMessage() for r in caplog.records if "3 reports" in r.getMessage() and "api.example.com" in r.getMessage()
+    ]
     assert "effusion" not in caplog.text
 
 

@@ -22,6 +22,7 @@ from ranscore.errors import InputError
 from ranscore.extraction.adapter import OneWordAdapter, UnreadableAnswerError, read_answer
 from ranscore.extraction.derived import gather
 from ranscore.extraction.signatures import make_demos, make_signature
+from ranscore.guard import check_destination
 from ranscore.models._base import Message, Model, count_tokens
 from ranscore.prompt import neutralize
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, Label, LabelTable, Program, Report
@@ -100,8 +101,9 @@ def label_reports(
     """A label for every report, in their order; a failure is `unanswered` with its reason.
 
     Raises InputError when the very first call shows that the endpoint cannot be used (unreachable, wrong key, unknown
-    model).
+    model), GuardError before any call when the reports may not be sent there.
     """
+    check_destination(model, reports)
     if model.answer is not None:
         return _label_embedded(program, reports, model.answer, progress)
     return _label_endpoint(program, reports, model, progress)
