@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from ranscore.models import Model
 
 VARIABLE = "RANSCORE_TRUSTED_ENDPOINTS"
+LEAVE = "RANSCORE_ALLOW_REMOTE"
 _PORTS = {"http": 80, "https": 443}
 log = logging.getLogger("ranscore.guard")
+
+
+def allow_remote() -> None:
+    """Gives leave, in this process and those it starts, to send restricted text where its card permits it."""
+    os.environ[LEAVE] = "1"
 
 
 def check_destination(model: Model, reports: Iterable[Report]) -> None:
@@ -46,7 +52,7 @@ def check_terms(model: Model, terms: Terms, number: int) -> None:
     far = remote_hosts(model.addresses)
     if not far or (terms.access == "open" and terms.remote == "permitted"):
         return
-    if terms.remote == "refused" or not model.allow_remote:
+    if terms.remote == "refused" or os.environ.get(LEAVE) != "1":
         raise GuardError(_refusal(model.name, terms, far))
     log.warning("%d reports of %s (%s) are sent to %s", number, _named(terms), terms.access, ", ".join(far))
 

@@ -76,8 +76,8 @@ class ProbeFile(Record):
     `fill` writes a source anew by templates: for statements the fields are its forms, `rest` (the report around it) and
     `report` (both as they were), for reports `report` and `body` (without headings, on one line); `line` is one of
     `lines`. `swap_words` exchanges pairs of words, `shuffle_sentences` moves sentences within their section, those that
-    begin with an `attached` word together with the one before. `insert_characters` puts `characters` that cannot be seen
-    into words.
+    begin with an `attached` word together with the one before. `insert_characters` puts `characters` that
+    nobody sees into words.
     """
 
     id: str

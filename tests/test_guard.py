@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranscore.errors import GuardError, InputError
-from ranscore.guard import check_destination, is_loopback, remote_hosts
+from ranscore.guard import allow_remote, check_destination, is_loopback, remote_hosts
 from ranscore.models import Model, open_model
 from ranscore.records import Report, Terms
 
@@ -23,8 +23,14 @@ FAR = "https://api.example.com/v1"
 NEAR = "http://127.0.0.1:8000/v1"
 
 
-def _model(address: str, allow_remote: bool = False) -> Model:
-    return replace(open_model("lexical"), name="m/x", addresses=(address,), allow_remote=allow_remote)
+def _model(address: str) -> Model:
+    return replace(open_model("lexical"), name="m/x", addresses=(address,))
+
+
+@pytest.fixture(autouse=True)
+def _no_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANSCORE_ALLOW_REMOTE", "")
+    monkeypatch.setenv("RANSCORE_TRUSTED_ENDPOINTS", "")
 
 
 def _reports(terms: Terms, number: int = 2) -> list[Report]:
@@ -75,7 +81,8 @@ def test_restricted_and_undeclared_text_needs_leave(terms: Terms, caplog: pytest
     with pytest.raises(GuardError, match="--allow-remote"):
         check_destination(_model(FAR), _reports(terms))
     with caplog.at_level(logging.WARNING, "ranscore.guard"):
-        check_destination(_model(FAR, allow_remote=True), _reports(terms, 3))
+        allow_remote()
+        check_destination(_model(FAR), _reports(terms, 3))
     assert [
         r.getMessage() for r in caplog.records if "3 reports" in r.getMessage() and "api.example.com" in r.getMessage()
     ]
@@ -91,8 +98,9 @@ def test_the_refusal_names_the_terms() -> None:
 
 def test_leave_does_not_help_where_the_card_refuses() -> None:
     """`remote: refused` stands above --allow-remote."""
+    allow_remote()
     with pytest.raises(GuardError, match="remote: refused"):
-        check_destination(_model(FAR, allow_remote=True), _reports(SEALED))
+        check_destination(_model(FAR), _reports(SEALED))
 
 
 def test_one_restricted_report_among_open_ones_is_refused() -> None:

@@ -28,6 +28,24 @@ ProgramFile = Annotated[
 ]
 
 
+def _give_leave(given: bool) -> bool:
+    if given:
+        from ranscore.guard import allow_remote
+
+        allow_remote()
+    return given
+
+
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Restricted reports, and tables without a card, may go to a model elsewhere.",
+        callback=_give_leave,
+    ),
+]
+
+
 def model_of(name: str, api_base: str | None) -> Model:
     """The model that the options name."""
     from ranscore.errors import InputError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder
 
 if TYPE_CHECKING:
     from ranscore.agreement import AgreementReport, Ceiling, Figure
@@ -35,6 +35,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     uncertain: Annotated[
         str, typer.Option("--uncertain", help="An uncertain answer is a third category, or is left out: exclude.")
     ] = "category",
