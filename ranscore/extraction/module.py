@@ -138,6 +138,9 @@ def _label(report: Report, program: Program, value: str, reason: str) -> Label:
 
 def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, progress: Progress | None) -> Labelled:
     module, lm = FindingModule(program), model.make_lm()
+    private = any(r.terms.access != "open" for r in reports)
+    if private:
+        lm = lm.copy(cache=False)  # dspy's cache lies on disk
     usage: list[int] = []
 
     def ask(report: Report) -> Label:
@@ -152,7 +155,7 @@ def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, p
                 str(fault.__cause__) if isinstance(fault.__cause__, UnreadableAnswerError) else "the answer was empty"
             )
         except Exception as fault:  # any failure of a call is a value, never a stop
-            reason = _in_short(fault)
+            reason = _in_short(fault, private)
         if progress:
             progress(1)
         return _label(report, program, value, reason)
@@ -193,10 +196,16 @@ _NOISE = re.compile(r"^\[[^\]]*\] ?|\b(?:litellm\.)?\w+(?:Error|Exception)(?::| 
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|hf|key)[-_][\w*.-]{3,}|Bearer \S+")
 
 
-def _in_short(fault: Exception) -> str:
-    """An error's kind, status and first sentence, without the layers that it went through, and without a key."""
+def _in_short(fault: Exception, private: bool) -> str:
+    """An error's kind, status and first sentence, without the layers that it went through, and without a key.
+
+    Of a sentence that may echo private text, only what is known to be the transport's own is kept.
+    """
     line = _SECRET.sub("[key]", _NOISE.sub("", " ".join(str(fault).split())))
     said = line.split(". ")[0].rstrip(".")[:160] or "no reason given"
+    if private:
+        own = _UNREACHABLE.search(said) or re.search(_SLOW, said, re.IGNORECASE)
+        said = own[0] if own else "the server's words are withheld, as they may quote a report"
     status = getattr(fault, "status", None)
     return f"{type(fault).__name__}{f' {status}' if status else ''}: {said}"
 
