@@ -61,6 +61,6 @@ def _without_values(fault: Exception) -> str:
     """Where a program's own fault happened, without its message: that may quote a report."""
     frames = "".join(traceback.format_tb(fault.__traceback__))
     return (
-        f"{frames}ranscore: a fault of the program ({type(fault).__name__}); its message is withheld, as it may quote a "
-        "report; RANSCORE_DEBUG=1 shows it. Please report the lines above.\n"
+        f"{frames}ranscore: a fault of the program ({type(fault).__name__}); its message is withheld, as it may quote "
+        "a report; RANSCORE_DEBUG=1 shows it. Please report the lines above.\n"
     )

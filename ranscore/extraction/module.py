@@ -155,7 +155,7 @@ def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, p
                 str(fault.__cause__) if isinstance(fault.__cause__, UnreadableAnswerError) else "the answer was empty"
             )
         except Exception as fault:  # any failure of a call is a value, never a stop
-            reason = _in_short(fault, private)
+            reason = _in_short(fault, report)
         if progress:
             progress(1)
         return _label(report, program, value, reason)
@@ -196,18 +196,22 @@ _NOISE = re.compile(r"^\[[^\]]*\] ?|\b(?:litellm\.)?\w+(?:Error|Exception)(?::| 
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|hf|key)[-_][\w*.-]{3,}|Bearer \S+")
 
 
-def _in_short(fault: Exception, private: bool) -> str:
-    """An error's kind, status and first sentence, without the layers that it went through, and without a key.
-
-    Of a sentence that may echo private text, only what is known to be the transport's own is kept.
-    """
+def _in_short(fault: Exception, report: Report) -> str:
+    """An error's kind, status and first sentence, without the layers that it went through, without key or report."""
     line = _SECRET.sub("[key]", _NOISE.sub("", " ".join(str(fault).split())))
     said = line.split(". ")[0].rstrip(".")[:160] or "no reason given"
-    if private:
-        own = _UNREACHABLE.search(said) or re.search(_SLOW, said, re.IGNORECASE)
-        said = own[0] if own else "the server's words are withheld, as they may quote a report"
+    if _quotes(said, report):
+        said = "the server's words are withheld, as they quote the report"
     status = getattr(fault, "status", None)
     return f"{type(fault).__name__}{f' {status}' if status else ''}: {said}"
+
+
+def _quotes(said: str, report: Report) -> bool:
+    """True where words in a row stand in the report too: three of an open one, a single longer one of any other."""
+    words, text = re.findall(r"\w+", said.casefold()), " ".join(re.findall(r"\w+", report.text.casefold()))
+    if report.terms.access == "restricted" and any(len(w) > 4 and w in text for w in words):
+        return True
+    return any(" ".join(words[i : i + 3]) in text for i in range(len(words) - 2))
 
 
 def label_table(
