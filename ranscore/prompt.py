@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ranscore.records import AnswerForm, Means, Program, SynonymRule
+from ranscore.records import AnswerForm, Means, Program, SynonymRule, strip_invisible
 
 REPORT_OPEN, REPORT_CLOSE = "<report>", "</report>"
 FINDING, DEFINITION = "Finding: ", "Definition: "
@@ -100,8 +100,8 @@ def unwrap_report(message: str) -> str:
 
 
 def neutralize(text: str) -> str:
-    """A report's text in which nothing looks like one of the prompt's or a chat template's markers."""
-    return _MARKERS.sub(lambda m: _HARMLESS[m.group()], text)
+    """A report's text in which nothing looks like one of the prompt's or a chat template's markers, all of it seen."""
+    return _MARKERS.sub(lambda m: _HARMLESS[m.group()], strip_invisible(text))
 
 
 def shorten(passage: str, limit: int) -> str:
