@@ -21,11 +21,15 @@ _STABLE = ("name", "hospital", "record number", "identity card")
 
 @dataclass(frozen=True)
 class Deidentified:
-    """The text after replacement; `spans` are places in the text before, `surrogates` what stands there now."""
+    """The text after replacement; `spans` are places in the text before, `surrogates` what stands there now.
+
+    `left` are the doubtful places that were kept.
+    """
 
     text: str
     spans: tuple[Span, ...]
     surrogates: tuple[str, ...]
+    left: tuple[Span, ...] = ()
 
 
 def deidentify(
@@ -36,11 +40,12 @@ def deidentify(
     All dates of one `patient` move back by the same number of days, so that intervals stay. Ages over 89 become `90+`.
     Doubtful spans are replaced too, unless `keep_doubtful`.
     """
-    chosen = [s for s in find_spans(text, known) if s.sure or not keep_doubtful]
+    found = find_spans(text, known)
+    chosen = [s for s in found if s.sure or not keep_doubtful]
     surrogates = [_surrogate(s, text, key, patient) for s in chosen]
     for span, surrogate in reversed(list(zip(chosen, surrogates, strict=True))):
         text = text[: span.start] + surrogate + text[span.end :]
-    return Deidentified(text, tuple(chosen), tuple(surrogates))
+    return Deidentified(text, tuple(chosen), tuple(surrogates), tuple(s for s in found if s not in chosen))
 
 
 def _surrogate(span: Span, text: str, key: Key, patient: str) -> str:
