@@ -1,4 +1,4 @@
-"""A table of reports without what identifies patients: marks for ids and names, moved dates, a list for a second look."""
+"""A table of reports without what identifies patients: marks for ids and names, moved dates, a list to look at."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DATES = ("date", "study_date", "studydate", "exam_date", "birth_date", "dob", "�
 AGES = ("age", "patient_age", "年龄")
 KEPT = ("language", "sex", "gender", "patientsex", "view", "split", "性别")
 OLDEST = 89
-_SECOND_OPINION = Callable[[str], Iterator[tuple[int, int, str]]]
+SecondOpinion = Callable[[str], Iterator[tuple[int, int, str]]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def clean_table(
     reader: str | None = None,
     keep: tuple[str, ...] = (),
     keep_doubtful: bool = False,
-    second_opinion: _SECOND_OPINION | None = None,
+    second_opinion: SecondOpinion | None = None,
 ) -> Cleaned:
     """The table with marks for ids, cleaned texts, moved dates, ages over 89 as `90+`, and no column that is unknown.
 
@@ -140,7 +140,7 @@ class _Cleaner:
     key: Key
     roles: Mapping[str, str]
     keep_doubtful: bool
-    second_opinion: _SECOND_OPINION | None
+    second_opinion: SecondOpinion | None
 
     def clean(self, place: str, row: Mapping[str, str]) -> tuple[dict[str, str], list[Replacement]]:
         """One row cleaned, and what was replaced in it."""

@@ -53,9 +53,7 @@ def command(
         review.chmod(0o600)
     out = console()
     out.print(table(("category", "replaced"), [[c, str(n)] for c, n in sorted(done.counts().items())]))
-    out.print(
-        f"{len(done.rows)} reports; {len(done.doubtful())} doubtful places"
-        + (f" listed in {review}" if review else "; --review FILE lists them")
-    )
+    where = f"listed in {review}" if review else "--review FILE lists them"
+    out.print(f"{len(done.rows)} reports; {len(done.doubtful())} doubtful places, {where}")
     if done.left_out:
         out.print(f"left out: the columns {', '.join(done.left_out)} (--keep takes one along)")
