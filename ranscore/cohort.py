@@ -26,7 +26,7 @@ from ranscore.readers import (
     scan_votes,
     texts_by_id,
 )
-from ranscore.records import ErrorNote, LabelTable, Record, Report, digest_of
+from ranscore.records import ErrorNote, LabelTable, Record, Report, Terms, digest_of
 from ranscore.reference import (
     Decision,
     Reference,
@@ -118,6 +118,7 @@ class Card(Record):
     licence: str
     citation: str = ""
     source: str
+    terms: str = ""  # the sentence that forbids to pass text on, and where it stands
     reports: tuple[ReportSource, ...] = Field(min_length=1)
     reference: ReferenceSource
     notes: NotesSource | Literal["inline"] | None = None
@@ -189,7 +190,9 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
     card, home = read_card(name_or_path)
     folders = (_data_folder(card, home, data), home)
     parts = _read_parts(card, folders[0])
-    reports = [r for p in parts for r in reports_of(p.table, p.where, columns=p.columns, language=card.language)]
+    terms = Terms(source=card.name, access=card.access, remote=card.remote, sentence=" ".join(card.terms.split()))
+    read = (reports_of(p.table, p.where, columns=p.columns, language=card.language) for p in parts)
+    reports = [r.model_copy(update={"terms": terms}) for part in read for r in part]
     reference = _read_reference(card, folders, parts)
     notes = _read_notes(card, folders, parts)
     faults = list(_join_faults(reports, reference, notes))

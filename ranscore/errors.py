@@ -3,7 +3,8 @@
 RanscoreError
 ├── InputError            exit 2: the user's file, name or option is wrong, and can be corrected
 │   ├── UnknownNameError  a name that no finding, recipe, dataset, model … has
-│   └── DigestError       a frozen file whose content is not what its digest says
+│   ├── DigestError       a frozen file whose content is not what its digest says
+│   └── GuardError        report text that must not leave the machine
 ├── IncompleteError       exit 3: the work ended, but answers are missing
 └── StoppedError          exit 130: somebody stopped the work; the text says what of it is kept
 """
@@ -39,6 +40,10 @@ class UnknownNameError(InputError):
 
 class DigestError(InputError):
     """A frozen file that was changed or cut short."""
+
+
+class GuardError(InputError):
+    """Report text that would have left the machine without leave; nothing was sent."""
 
 
 class IncompleteError(RanscoreError):

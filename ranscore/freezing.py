@@ -16,7 +16,7 @@ from ranscore import catalog
 from ranscore.errors import DigestError, InputError, list_faults
 from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.models import Model, open_model
-from ranscore.records import Answer, Program, Record, Report, digest_of
+from ranscore.records import Answer, Program, Record, Report, Terms, digest_of
 from ranscore.scoring import FindingScore, Policies
 
 FORMAT: Literal["ranscore-frozen-1"] = "ranscore-frozen-1"
@@ -170,7 +170,8 @@ def answer_golden(
     programs: Iterable[Program], model: Model, reports: Sequence[tuple[str, str]]
 ) -> tuple[GoldenCase, ...]:
     """The golden reports with a model's answers; an answer that failed is left out."""
-    asked = [Report(report_id=i, text=text) for i, text in reports]
+    terms = Terms(source="golden reports", access="open")
+    asked = [Report(report_id=i, text=text, terms=terms) for i, text in reports]
     answers: dict[str, dict[str, Answer]] = {i: {} for i, _ in reports}
     for program in programs:
         for label in label_reports(program, asked, model).labels:

@@ -76,24 +76,31 @@ class ProbeFile(Record):
     `fill` writes a source anew by templates: for statements the fields are its forms, `rest` (the report around it) and
     `report` (both as they were), for reports `report` and `body` (without headings, on one line); `line` is one of
     `lines`. `swap_words` exchanges pairs of words, `shuffle_sentences` moves sentences within their section, those that
-    begin with an `attached` word together with the one before.
+    begin with an `attached` word together with the one before. `insert_characters` puts `characters` that
+    nobody sees into words.
     """
 
     id: str
     title: str
     expects: Expects
     source: str = ""
-    change: Literal["fill", "swap_words", "shuffle_sentences"]
+    change: Literal["fill", "swap_words", "shuffle_sentences", "insert_characters"]
     applies_to: tuple[Kind, ...] = ()
     statements: Templates = Field(default_factory=dict)
     reports: Templates = Field(default_factory=dict)
     lines: dict[str, tuple[Line, ...]] = Field(default_factory=dict)
     words: dict[str, tuple[tuple[str, str], ...]] = Field(default_factory=dict)
     attached: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    characters: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _content_fits_change(self) -> ProbeFile:
-        needed = {"fill": ("statements", "reports"), "swap_words": ("words",), "shuffle_sentences": ("attached",)}
+        needed = {
+            "fill": ("statements", "reports"),
+            "swap_words": ("words",),
+            "shuffle_sentences": ("attached",),
+            "insert_characters": ("characters",),
+        }
         if not any(getattr(self, name) for name in needed[self.change]):
             raise ValueError(f"a probe that changes by {self.change!r} has {' or '.join(needed[self.change])}")
         if (self.change == "fill") == bool(self.applies_to):

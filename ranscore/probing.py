@@ -15,7 +15,7 @@ from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.metrics._intervals import clopper_pearson
 from ranscore.models import Model, open_model
 from ranscore.probes import Expects, Kind, ProbeFile
-from ranscore.records import ABSENT, PRESENT, UNANSWERED, Program, Record, Report
+from ranscore.records import ABSENT, PRESENT, UNANSWERED, Program, Record, Report, Terms
 from ranscore.variants import Source, make_sources, vary
 
 DATASETS = ("demo-en", "demo-zh")
@@ -141,7 +141,9 @@ def run_probes(
     variants = tuple(Variant(p, s, text) for p in probes for s in sources for text in vary(p, s, seed))
     if not variants:
         raise InputError("no probe applies: there is no text to change; expected more --reports, --carriers or probes.")
-    answers = _ask(frozen.programs(), sources, variants, model, progress)
+    remote: Literal["permitted", "refused"] = "refused" if any(d.remote == "refused" for d in datasets) else "permitted"
+    terms = Terms(source=", ".join(d.name for d in datasets), access="open", remote=remote)
+    answers = _ask(frozen.programs(), sources, variants, model, terms, progress)
     reactions = [r for v in variants for r in react(v, answers)]
     units = merge_units(reactions)
     return ProbeReport(
@@ -162,6 +164,7 @@ def _ask(
     sources: Sequence[Source],
     variants: Sequence[Variant],
     model: Model,
+    terms: Terms,
     progress: Callable[[int], Callable[[int], None]] | None,
 ) -> Answers:
     """Each finding's answer to each text that bears on it, by finding and text; equal texts are asked once."""
@@ -172,9 +175,10 @@ def _ask(
     advance = progress(sum(map(len, texts.values()))) if progress else None
     answers: dict[tuple[str, str], int] = {}
     for program in programs:
-        asked = [Report(report_id=str(i), text=text) for i, text in enumerate(texts[program.finding])]
+        ids = {str(i): text for i, text in enumerate(texts[program.finding])}
+        asked = [Report(report_id=i, text=text, terms=terms) for i, text in ids.items()]
         column = label_reports(program, asked, model, advance).column()
-        answers |= {(program.finding, report.text): column[report.report_id] for report in asked}
+        answers |= {(program.finding, text): column[i] for i, text in ids.items()}
     return answers
 
 

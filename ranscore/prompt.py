@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from ranscore.records import AnswerForm, Exemplar, Means, Program, SynonymRule
+from ranscore.records import AnswerForm, Exemplar, Means, Program, SynonymRule, strip_invisible
 
 REPORT_OPEN, REPORT_CLOSE = "<report>", "</report>"
 FINDING, DEFINITION = "Finding: ", "Definition: "
@@ -101,8 +101,8 @@ def unwrap_report(message: str) -> str:
 
 
 def neutralize(text: str) -> str:
-    """A report's text in which nothing looks like one of the prompt's or a chat template's markers."""
-    return _MARKERS.sub(lambda m: _HARMLESS[m.group()], text)
+    """A report's text in which nothing looks like one of the prompt's or a chat template's markers, all of it seen."""
+    return _MARKERS.sub(lambda m: _HARMLESS[m.group()], strip_invisible(text))
 
 
 def shorten(passage: str, limit: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Answer = Literal["present", "absent"]
 Means = Literal["states", "does_not_count", "denies"]
@@ -136,13 +137,39 @@ class Derivation(Record):
     uncertain_when: Literal["any_uncertain"] = "any_uncertain"
 
 
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+
+
+def strip_invisible(text: str) -> str:
+    """A text without zero-width and direction characters, which split or turn words that a person sees whole."""
+    return _INVISIBLE.sub("", text)
+
+
+class Terms(Record):
+    """Where reports come from and where their text may go; `sentence` names the terms that say so.
+
+    A table without a card is `undeclared`: nobody has said whose text it is.
+    """
+
+    source: str = ""
+    access: Literal["open", "restricted", "undeclared"] = "undeclared"
+    remote: Literal["permitted", "refused"] = "permitted"
+    sentence: str = ""
+
+
 class Report(Record):
-    """One report as a program reads it: `text` is what the model gets."""
+    """One report as a program reads it: `text` is what the model gets, `terms` say where it may go."""
 
     report_id: str
     text: str
     language: str = ""
     group: str = ""  # the patient, where the table has one
+    terms: Terms = Terms()
+
+    @field_validator("text")
+    @classmethod
+    def _without_invisible(cls, text: str) -> str:
+        return strip_invisible(text)
 
     def digest(self) -> str:
         """SHA-256 of the text alone."""

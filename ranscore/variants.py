@@ -132,6 +132,8 @@ def vary(probe: ProbeFile, source: Source, seed: int = 0) -> tuple[str, ...]:
         texts = []
     elif probe.change == "swap_words":
         texts = [swap_words(source.text, probe.words.get(source.language, ()))]
+    elif probe.change == "insert_characters":
+        texts = [insert_characters(source.text, probe.characters, rng)]
     else:
         texts = [shuffle_sentences(source.text, probe.attached.get(source.language, ()), rng)]
     return tuple(dict.fromkeys(text for text in texts if text.split() != source.text.split()))
@@ -168,6 +170,15 @@ def swap_words(text: str, pairs: Sequence[tuple[str, str]]) -> str:
         return by.upper() if word.isupper() and len(word) > 1 else by.capitalize() if word[:1].isupper() else by
 
     return re.sub(pattern, exchange, text, flags=re.IGNORECASE)
+
+
+def insert_characters(text: str, characters: Sequence[str], rng: random.Random) -> str:
+    """The text with one of the characters, drawn anew, inside every second word, and between Chinese characters."""
+    places = [
+        m.start() for m in re.finditer(r"(?<=[A-Za-z])(?=[A-Za-z]{2})(?<![A-Za-z]{2})|(?<=[\u3400-\u9fff])", text)
+    ]
+    chosen = set(places[::2])
+    return "".join((rng.choice(characters) if at in chosen else "") + c for at, c in enumerate(text))
 
 
 def shuffle_sentences(text: str, attached: Sequence[str], rng: random.Random) -> str:

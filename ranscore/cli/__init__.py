@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 
 import typer
 
@@ -48,3 +50,17 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("ranscore: stopped.\n")
         sys.exit(130)
+    except Exception as fault:
+        if os.environ.get("RANSCORE_DEBUG"):
+            raise
+        sys.stderr.write(_without_values(fault))
+        sys.exit(1)
+
+
+def _without_values(fault: Exception) -> str:
+    """Where a program's own fault happened, without its message: that may quote a report."""
+    frames = "".join(traceback.format_tb(fault.__traceback__))
+    return (
+        f"{frames}ranscore: a fault of the program ({type(fault).__name__}); its message is withheld, as it may quote "
+        "a report; RANSCORE_DEBUG=1 shows it. Please report the lines above.\n"
+    )

@@ -46,6 +46,24 @@ def warn_if_tuned(frozen: FrozenProgram, dataset: Dataset) -> None:
         typer.echo(f"The program was tuned on reports of {dataset.name}: its figures here are too good.", err=True)
 
 
+def _give_leave(given: bool) -> bool:
+    if given:
+        from ranscore.guard import allow_remote
+
+        allow_remote()
+    return given
+
+
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Restricted reports, and tables without a card, may go to a model elsewhere.",
+        callback=_give_leave,
+    ),
+]
+
+
 def model_of(name: str, api_base: str | None, *, logprobs: bool = False, max_tokens: int | None = None) -> Model:
     """The model that the options name; a served one is asked for log-odds, and for answers as long as told."""
     from ranscore.errors import InputError

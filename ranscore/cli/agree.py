@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, SplitFile
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, SplitFile
 
 if TYPE_CHECKING:
     from ranscore.agreement import AgreementReport, Ceiling, Figure, Uncertain
@@ -36,6 +36,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     uncertain: Annotated[
         str, typer.Option("--uncertain", help="An uncertain answer is a third category, or is left out: exclude.")
     ] = "category",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ProgramFile
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, DatasetName, ProgramFile
 
 if TYPE_CHECKING:
     from ranscore.labelling.calibration import Fitted, Objective
@@ -24,6 +24,7 @@ def command(
     data: DataFolder = None,
     split: Annotated[Path | None, typer.Option("--split", help="Use the development part of this split alone.")] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     objective: Annotated[str, typer.Option("--objective", help="What a threshold maximizes: kappa or f1.")] = "kappa",
     golden: Annotated[
         bool, typer.Option(help="Let the model answer the golden reports, for `ranscore verify`.")

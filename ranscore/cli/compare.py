@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, ProgramFile, Runs
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, ProgramFile, Runs
 
 
 def command(
@@ -31,6 +31,7 @@ def command(
     ] = None,
     program: ProgramFile = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     policy: Annotated[
         str, typer.Option("--policy", help="ranscore, or authors: the released scorer's definition.")
     ] = "ranscore",

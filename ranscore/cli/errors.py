@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,7 @@ def command(
     ] = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     split: Annotated[Path | None, typer.Option("--split", help="The development part of this split alone.")] = None,
     shown: Annotated[int, typer.Option("--show", min=0, help="Errors printed; 0 prints all.")] = 30,
     output: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, GroupBy, ProgramFile, Runs
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, DatasetName, GroupBy, ProgramFile, Runs
 
 if TYPE_CHECKING:
     from ranscore.cohort import Dataset
@@ -31,6 +31,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0 leaves them out.")
     ] = 1000,

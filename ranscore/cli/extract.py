@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ranscore.cli._live import progress_bar as progress_bar
-from ranscore.cli._options import ApiBase, GroupBy, ProgramFile, model_of
+from ranscore.cli._options import AllowRemote, ApiBase, GroupBy, ProgramFile, model_of
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
@@ -57,6 +57,7 @@ def command(
     program: ProgramFile = None,
     model: OtherModel = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     reader: Reader = None,
     ledger: LedgerFolder = None,
     engine: Engine = "local",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ranscore.cli._options import DataFolder, ProgramFile, SplitFile
+from ranscore.cli._options import AllowRemote, DataFolder, ProgramFile, SplitFile
 
 
 def command(
@@ -26,6 +26,7 @@ def command(
         list[str] | None,
         typer.Option("--api-base", help="MODEL=ADDRESS of one endpoint, or an address for all servers of your own."),
     ] = None,
+    allow_remote: AllowRemote = False,
     list_presets: Annotated[bool, typer.Option("--list", help="Show the presets: the paper's models.")] = False,
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0 leaves them out.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
 
 if TYPE_CHECKING:
     from ranscore.cohort import Dataset
@@ -22,6 +22,7 @@ def command(
     data: DataFolder = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     recipe: Annotated[
         str, typer.Option("--recipe", help="An optimizer's recipe: a name, or a YAML file.")
     ] = "exemplar-tpe",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, ProgramFile
+from ranscore.cli._options import AllowRemote, ApiBase, ProgramFile
 
 if TYPE_CHECKING:
     from ranscore.probing import Failure, ProbeReport, Share
@@ -26,6 +26,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     datasets: Annotated[
         list[str] | None,
         typer.Option("--dataset", help="An open dataset, repeat for several; the demonstration cohorts otherwise."),

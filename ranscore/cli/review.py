@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, DatasetName, ModelName, Runs, model_of
 from ranscore.cli._serving import check_port, stops_quietly
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def command(
     ] = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     recipe: Annotated[str, typer.Option("--recipe", help="How a round searches.")] = "exemplar-tpe",
     rounds: Annotated[int | None, typer.Option("--rounds", help="Most rounds of one start.")] = None,
     trials: Annotated[int | None, typer.Option("--trials", help="Candidates a round.")] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ranscore.cli._options import ApiBase, ProgramFile
+from ranscore.cli._options import AllowRemote, ApiBase, ProgramFile
 
 if TYPE_CHECKING:
     from ranscore.api import RanScore
@@ -23,6 +23,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     policy: Annotated[
         str, typer.Option("--policy", help="ranscore, or authors: the released scorer's definition.")
     ] = "ranscore",

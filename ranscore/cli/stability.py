@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, DataFolder, ProgramFile, SplitFile
+from ranscore.cli._options import AllowRemote, ApiBase, DataFolder, ProgramFile, SplitFile
 
 if TYPE_CHECKING:
     from ranscore.stability import FlipRate, Noise, StabilityReport
@@ -28,6 +28,7 @@ def command(
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
     ] = None,
     api_base: ApiBase = None,
+    allow_remote: AllowRemote = False,
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs, for each concurrency.")] = 5,
     concurrency: Annotated[
         str, typer.Option("--concurrency", help="Requests at a time, such as 1,8: as many runs with each; endpoints.")

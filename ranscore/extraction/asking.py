@@ -10,6 +10,7 @@ from ranscore.errors import InputError
 from ranscore.extraction.adapter import UnreadableAnswerError, read_answer
 from ranscore.extraction.grouped import REMEMBERED, GroupPrompt, grouped_model
 from ranscore.extraction.module import freeze_prompt
+from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.models._base import Client, Message, Reply
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, AnswerForm, Program, Report
@@ -56,8 +57,9 @@ def ask_reports(
     """Each finding's cells in the reports' order, one finding after the other so that a server can reuse its prefix.
 
     With `grouped` one call a report asks for all findings. Raises InputError for a model of this process, and where
-    not one question is answered.
+    not one question is answered; GuardError, before any call, when the reports may not be sent there.
     """
+    check_destination(model, reports)
     if model.open_client is None:
         raise InputError(f"--model {model.name}: it runs in this process and gives no log-odds; expected an endpoint.")
     asked = tuple(programs)

@@ -22,6 +22,7 @@ from ranscore.errors import InputError
 from ranscore.extraction.adapter import OneWordAdapter, UnreadableAnswerError, read_answer
 from ranscore.extraction.derived import gather
 from ranscore.extraction.signatures import make_demos, make_signature
+from ranscore.guard import check_destination
 from ranscore.models._base import Message, Model, count_tokens
 from ranscore.prompt import neutralize
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, Label, LabelTable, Program, Report
@@ -100,8 +101,9 @@ def label_reports(
     """A label for every report, in their order; a failure is `unanswered` with its reason.
 
     Raises InputError when the very first call shows that the endpoint cannot be used (unreachable, wrong key, unknown
-    model).
+    model), GuardError before any call when the reports may not be sent there.
     """
+    check_destination(model, reports)
     if model.answer is not None:
         return _label_embedded(program, reports, model.answer, progress)
     return _label_endpoint(program, reports, model, progress)
@@ -136,6 +138,9 @@ def _label(report: Report, program: Program, value: str, reason: str) -> Label:
 
 def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, progress: Progress | None) -> Labelled:
     module, lm = FindingModule(program), model.make_lm()
+    private = any(r.terms.access != "open" for r in reports)
+    if private:
+        lm = lm.copy(cache=False)  # dspy's cache lies on disk
     usage: list[int] = []
 
     def ask(report: Report) -> Label:
@@ -150,7 +155,7 @@ def _label_endpoint(program: Program, reports: Sequence[Report], model: Model, p
                 str(fault.__cause__) if isinstance(fault.__cause__, UnreadableAnswerError) else "the answer was empty"
             )
         except Exception as fault:  # any failure of a call is a value, never a stop
-            reason = _in_short(fault)
+            reason = _in_short(fault, report)
         if progress:
             progress(1)
         return _label(report, program, value, reason)
@@ -191,12 +196,22 @@ _NOISE = re.compile(r"^\[[^\]]*\] ?|\b(?:litellm\.)?\w+(?:Error|Exception)(?::| 
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|hf|key)[-_][\w*.-]{3,}|Bearer \S+")
 
 
-def _in_short(fault: Exception) -> str:
-    """An error's kind, status and first sentence, without the layers that it went through, and without a key."""
+def _in_short(fault: Exception, report: Report) -> str:
+    """An error's kind, status and first sentence, without the layers that it went through, without key or report."""
     line = _SECRET.sub("[key]", _NOISE.sub("", " ".join(str(fault).split())))
     said = line.split(". ")[0].rstrip(".")[:160] or "no reason given"
+    if _quotes(said, report):
+        said = "the server's words are withheld, as they quote the report"
     status = getattr(fault, "status", None)
     return f"{type(fault).__name__}{f' {status}' if status else ''}: {said}"
+
+
+def _quotes(said: str, report: Report) -> bool:
+    """True where words in a row stand in the report too: three of an open one, a single longer one of any other."""
+    words, text = re.findall(r"\w+", said.casefold()), " ".join(re.findall(r"\w+", report.text.casefold()))
+    if report.terms.access == "restricted" and any(len(w) > 4 and w in text for w in words):
+        return True
+    return any(" ".join(words[i : i + 3]) in text for i in range(len(words) - 2))
 
 
 def label_table(

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from ranscore.errors import InputError, RanscoreError
 from ranscore.extraction._quiet import quiet_logs
+from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.phrases import compile_phrase, normalize
 from ranscore.prompt import NOTATION, neutralize
@@ -81,7 +82,11 @@ def make_note_signature() -> type[dspy.Signature]:
 
 
 def read_note(note: ErrorNote, report: Report, program: Program, model: Model) -> Reading:
-    """The model's proposals for one note, checked; a failure of the model is a reason in the reading, never raised."""
+    """The model's proposals for one note, checked; a failure of the model is a reason in the reading, never raised.
+
+    Raises GuardError where the report may not be sent to the model.
+    """
+    check_destination(model, [report])
     predict = dspy.Predict(make_note_signature())
     try:
         lm = model.make_lm().copy(cache=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dspy
 
 from ranscore.extraction._quiet import quiet_logs
+from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.prompt import neutralize
 from ranscore.records import Answer, Program, Report
@@ -31,7 +32,11 @@ def make_quote_signature() -> type[dspy.Signature]:
 
 
 def ask_quote(program: Program, report: Report, answer: Answer, model: Model) -> str:
-    """The passage that a model names for an answer, unchecked, in one call; "" where it names none or fails."""
+    """The passage that a model names for an answer, unchecked, in one call; "" where it names none or fails.
+
+    Raises GuardError where the report may not be sent to the model.
+    """
+    check_destination(model, [report])
     predict = dspy.Predict(make_quote_signature())
     try:
         lm = model.make_lm().copy(cache=False)

@@ -20,6 +20,7 @@ from ranscore.extraction.derived import gather
 from ranscore.extraction.grouped import GroupPrompt, grouped_model
 from ranscore.extraction.module import freeze_prompt
 from ranscore.freezing import FrozenProgram, check_prompts
+from ranscore.guard import check_terms
 from ranscore.labelling._brakes import Brakes, Stop
 from ranscore.labelling._desk import Desk, Gate, Progress
 from ranscore.labelling._plan import Plan
@@ -30,7 +31,7 @@ from ranscore.labelling.ledger import Ledger
 from ranscore.models import Model
 from ranscore.models._prices import Price, price_of
 from ranscore.readers import ReportStream
-from ranscore.records import UNANSWERED, LabelTable, Report
+from ranscore.records import UNANSWERED, LabelTable, Report, Terms
 
 Grouping = Literal["finding", "report"]
 ENGINES = "labelling.engines"
@@ -238,15 +239,18 @@ def open_corpus(
     *,
     gate: Gate | None = None,
     grouping: Grouping = "finding",
+    terms: Terms | None = None,
 ) -> Iterator[Corpus]:
     """A corpus and its ledger in a folder (None: one that is not kept), closed at the end.
 
     A `gate` answers what needs no call; with a `grouping` by report an endpoint is asked for all findings at once.
 
     Reads the table of reports once, and raises InputError with all its faults before the ledger is made or anything
-    is asked; DigestError where this version would send another prompt than the frozen one.
+    is asked; DigestError where this version would send another prompt than the frozen one, GuardError where text
+    under these `terms` may not be sent to the model (without terms: as that of a table without a card).
     """
     check_prompts(frozen)
+    check_terms(model, terms or Terms())
     ledger = Ledger()
     try:
         corpus = Corpus(frozen, stream, model, ledger, gate, grouping)

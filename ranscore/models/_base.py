@@ -57,7 +57,8 @@ class Model:
 
     `bears_on`, where a model has it, tells without a call whether an edit could change a report's answer.
     `open_client` is set for an endpoint, and asks it many questions at once. `answer_all`, where an embedded model has
-    it, answers all findings' heads for one report's text in one pass, in their order.
+    it, answers all findings' heads for one report's text in one pass, in their order. `addresses` are where text is
+    sent, none for an embedded model (see `guard`).
     """
 
     name: str
@@ -67,6 +68,7 @@ class Model:
     bears_on: Callable[[Edit, Report], bool] | None = None
     open_client: Callable[[], AbstractAsyncContextManager[Client]] | None = None
     answer_all: Callable[[Sequence[Sequence[Message]], str], list[str]] | None = None
+    addresses: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:

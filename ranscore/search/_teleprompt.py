@@ -25,6 +25,7 @@ from ranscore.extraction._quiet import quiet_logs
 from ranscore.extraction.adapter import OneWordAdapter
 from ranscore.extraction.module import CONCURRENCY, FindingModule
 from ranscore.feedback.edits import make_exemplar
+from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.prompt import ask_for_words, shorten
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, Answer, Edit, Program, Report
@@ -239,6 +240,8 @@ def _bench(
 ) -> Bench | None:
     """The bench of a search, None without a report to learn from; raises BudgetSpentError without a trial left."""
     task = objective.task
+    for model in (task.model, writer) if writer else (task.model,):
+        check_destination(model, task.reports)
     known = [r for r in task.reports if task.reference[r.report_id] in _ANSWERS and r.text.strip()]
     valset = [_example(task.reference, r) for r in known]
     times = Counter(_squeeze(r.text) for r in task.reports)  # a twin would be read beside its own answer

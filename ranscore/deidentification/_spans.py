@@ -1,0 +1,73 @@
+"""Where a text holds what identifies somebody: spans by category, sure ones and doubtful ones.
+
+Categories after the identifiers of the HIPAA Safe Harbor rule (45 CFR 164.514(b)(2)) as far as they occur in reports,
+and of GB/T 35273-2020 for Chinese ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ranscore.deidentification import _chinese, _common, _english
+from ranscore.deidentification._rules import Category, Rule
+from ranscore.records import Record
+
+CATEGORIES: tuple[Category, ...] = (
+    "name", "date", "time", "age", "telephone", "identity card", "record number", "address", "hospital", "contact",
+)  # fmt: skip
+_RULES: tuple[Rule, ...] = (*_common.RULES, *_english.RULES, *_chinese.RULES)
+
+
+class Span(Record):
+    """Characters `start` to `end` of a text; `sure` is False for what a person should look at."""
+
+    start: int
+    end: int
+    category: Category
+    rule: str
+    sure: bool = True
+
+
+def find_spans(text: str, known: Sequence[str] = ()) -> tuple[Span, ...]:
+    """The spans of a text, from left to right, none overlapping.
+
+    `known` are words that identify the patient for certain (a table's name or id column). Of spans that overlap the
+    sure one is kept, else the longer, else that of the earlier category.
+    """
+    found = [span for rule in _RULES for span in _apply(rule, text)]
+    found += [span for word in known for span in _known(word, text)]
+    return _apart(found + _again(found, text))
+
+
+def _apply(rule: Rule, text: str) -> Iterable[Span]:
+    for start, end in rule.find(text):
+        lead = _chinese.trim_hospital(text[start:end]) if rule.category == "hospital" else 0
+        yield Span(start=start + lead, end=end, category=rule.category, rule=rule.name, sure=rule.sure)
+
+
+def _known(word: str, text: str) -> Iterable[Span]:
+    word = word.strip()
+    if len(word) < 2:
+        return
+    for start, end in _common.whole_word(word).find(text):
+        yield Span(start=start, end=end, category="name", rule="known", sure=True)
+
+
+def _again(found: Sequence[Span], text: str) -> list[Span]:
+    """Other places of a name that stands somewhere with its title: `Dr. Alvarez … discussed with Alvarez`."""
+    names = {text[s.start : s.end] for s in found if s.category == "name" and s.sure}
+    words = {w for name in names for w in _common.name_words(name)}
+    return [
+        Span(start=start, end=end, category="name", rule="named before", sure=True)
+        for word in sorted(words)
+        for start, end in _common.whole_word(word).find(text)
+    ]
+
+
+def _apart(found: Iterable[Span]) -> tuple[Span, ...]:
+    order = {category: i for i, category in enumerate(CATEGORIES)}
+    kept: list[Span] = []
+    for span in sorted(found, key=lambda s: (not s.sure, s.start - s.end, order[s.category], s.start)):
+        if span.end > span.start and not any(span.start < k.end and k.start < span.end for k in kept):
+            kept.append(span)
+    return tuple(sorted(kept, key=lambda s: s.start))
