@@ -50,6 +50,9 @@ def command(
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Put report text into the tracked error tables.")
     ] = False,
+    keep_report_text: Annotated[
+        bool, typer.Option("--keep-report-text", help="Programs may quote restricted reports; their files say so.")
+    ] = False,
     review: Annotated[
         bool, typer.Option("--review", help="Review the errors in the browser, search again with the notes, and so on.")
     ] = False,
@@ -68,7 +71,7 @@ def command(
         catalog.seed_program(finding)
     chosen = read_recipe(recipe).changed(
         rounds=rounds, trials=trials, folds=folds, target_accuracy=target_accuracy, target_kappa=target_kappa,
-        budget=calls, seed=seed, writer=writer,
+        budget=calls, seed=seed, writer=writer, keep_report_text=keep_report_text or None,
     )  # fmt: skip
     _check_choices(finding, review, target_from, target_accuracy, target_kappa, split)
     opened, used = _open(dataset, data, split)

@@ -13,7 +13,10 @@ from ranscore.records import Origin, Record
 
 
 class Recipe(Record):
-    """An optimizer's name and settings; `budget` is the most calls one search may make (None: no limit)."""
+    """An optimizer's name and settings; `budget` is the most calls one search may make (None: no limit).
+
+    With `keep_report_text` a program may hold passages of restricted reports; without it, none.
+    """
 
     name: str
     title: str = ""
@@ -37,6 +40,7 @@ class Recipe(Record):
     budget: int | None = Field(default=None, ge=1)
     seed: int = 0
     writer: str = ""
+    keep_report_text: bool = False
 
     def changed(self, **values: Any) -> Recipe:
         """The recipe with some settings changed (None leaves one as it is); raises InputError naming each bad value."""

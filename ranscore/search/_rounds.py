@@ -15,6 +15,7 @@ from pathlib import Path
 from ranscore import catalog, registry
 from ranscore.errors import InputError
 from ranscore.feedback.disagreements import Disagreement, find_disagreements
+from ranscore.feedback.discretion import are_restricted, withhold_text
 from ranscore.feedback.edits import Rejected, propose_edits, unique_edits
 from ranscore.feedback.mining import mine_edits
 from ranscore.feedback.notes import notes_on
@@ -114,7 +115,13 @@ def optimize_finding(
 
 
 def check_budget(task: Task, recipe: Recipe) -> None:
-    """Raises InputError where the budget does not suffice to label the reports once."""
+    """Raises InputError where the budget does not suffice to label the reports once, or the text must not be kept."""
+    writes = not getattr(registry.load("search", recipe.algorithm), "CHOOSES_EDITS", True)
+    if writes and not recipe.keep_report_text and are_restricted(task.reports):
+        raise InputError(
+            f"recipe {recipe.name}: it puts whole passages of reports into programs, and these reports are restricted; "
+            "expected a recipe that chooses among edits, such as exemplar-tpe, or --keep-report-text."
+        )
     if recipe.budget is not None and recipe.budget < len(task.reports):
         raise InputError(
             f"recipe {recipe.name}: found a budget of {recipe.budget} calls, which cannot label {len(task.reports)} "
@@ -211,7 +218,12 @@ def _propose(
         edits += catalog.lexicon_edits(task.finding)
     if recipe.mine:
         edits += mine_edits(program, before.errors, reports, task.reference)
-    return unique_edits(edits), dropped
+    proposed = unique_edits(edits)
+    if recipe.keep_report_text or not are_restricted(task.reports):
+        return proposed, dropped
+    proposed, withheld = withhold_text(proposed)
+    unread = (f"{len(dropped)} proposals of {recipe.writer} were not taken",) if dropped else ()
+    return proposed, (*unread, *withheld)
 
 
 def _make_pool(
