@@ -14,13 +14,13 @@ from ranscore.cohort import Dataset, Panel
 from ranscore.errors import InputError
 from ranscore.feedback.edits import propose_edits
 from ranscore.feedback.entries import REASONS, Entry, error_notes, make_entry, place_evidence
-from ranscore.feedback.evidence import mark_report
+from ranscore.feedback.evidence import Mark, mark_report, quote_evidence
 from ranscore.feedback.ledger import Ledger
 from ranscore.feedback.queue import QueueItem
 from ranscore.loop import REVIEW, Choice, NoteEffect, Reviewed, note_effects, review_queue
 from ranscore.models import Model
 from ranscore.previewing import Preview, preview_note
-from ranscore.records import Edit, ErrorNote, Report, digest_of
+from ranscore.records import Answer, Edit, ErrorNote, Report, digest_of
 from ranscore.review.passages import cut_blocks, cut_sentences, list_fired, show_marks
 from ranscore.review.rounds import Kept
 from ranscore.review.security import RefusedError
@@ -51,6 +51,7 @@ class Desk:
     mlruns: Path | None = None
     reviewed: dict[str, Reviewed] = field(default_factory=dict)
     _items: dict[str, QueueItem] = field(default_factory=dict, repr=False)
+    _quotes: dict[tuple[str, str], Mark] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _tracker: Tracker | None = field(default=None, repr=False)
@@ -114,7 +115,23 @@ class Desk:
             "notes": self._notes_on(item, reader), "verdicts": _verdicts(item),
             "reasons": [_reason(r) for r in REASONS],
         }  # fmt: skip
-        return shown | _show_report(reviewed, report)
+        return shown | _show_report(reviewed, report, self._quotes.get((key, reviewed.program.digest())))
+
+    def quote(self, key: str) -> bool:
+        """Asks an endpoint for the words that its answer rests on, in one call; whether it named some that are there.
+
+        Raises RefusedError (409) where there is no answer to ask about, or the model is embedded and shows its own.
+        """
+        item = self.find(key)
+        reviewed = self.finding(item.finding)
+        if self.model.embedded or item.answer not in ("present", "absent"):
+            raise RefusedError(409, "There is no model to ask about this answer.")
+        answer: Answer = "present" if item.answer == "present" else "absent"
+        with self._asking:
+            found = quote_evidence(reviewed.program, self.reports[item.report_id], answer, self.model)
+        if found:
+            self._quotes[key, reviewed.program.digest()] = found
+        return found is not None
 
     def _notes(self) -> tuple[Entry, ...]:
         return self.ledger.current(dataset_digest=self.dataset.digest)
@@ -231,7 +248,7 @@ class Desk:
         ]  # fmt: skip
 
 
-def _show_report(reviewed: Reviewed, report: Report) -> dict[str, Any]:
+def _show_report(reviewed: Reviewed, report: Report, quote: Mark | None) -> dict[str, Any]:
     marked = mark_report(reviewed.program, report)
     blocks = cut_blocks(report.text, marked.sections)
     return {
@@ -239,9 +256,10 @@ def _show_report(reviewed: Reviewed, report: Report) -> dict[str, Any]:
         "text": report.text,
         "blocks": blocks,
         "sentences": cut_sentences(report.text, blocks),
-        "marks": show_marks(report.text, marked, reviewed.program),
-        "fired": list_fired(report.text, marked, reviewed.program),
+        "marks": show_marks(marked, quote),
+        "fired": list_fired(report.text, marked, quote),
         "silence": _silence(reviewed.model),
+        "quotable": not reviewed.model.embedded and quote is None,
     }
 
 

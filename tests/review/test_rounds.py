@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -61,17 +62,18 @@ def test_a_stopped_round_is_killed_whole_and_a_second_one_is_refused(make_site: 
     assert not tracker._has(runs[0].info.run_id, "program.json")
 
 
-def test_a_round_that_cannot_begin_says_why(site: Site) -> None:
-    """A dataset that is gone by then: one sentence, no traceback, and the next round may start."""
+@pytest.mark.parametrize(
+    ("changes", "digest", "reason"),
+    [({"dataset": "no-such"}, "", "no dataset is called 'no-such'"), ({}, "sha256:0", "are not those under review")],
+)
+def test_a_round_that_cannot_begin_says_why(site: Site, changes: dict[str, Any], digest: str, reason: str) -> None:
+    """A dataset that is gone by then, or not the one under review: one sentence, and the next round may start."""
     keeper = RoundKeeper(lambda kept: None)
-    gone = Order(
-        site.setting.__class__(**{**site.setting.__dict__, "dataset": "no-such"}), "pneumothorax", "Pneumothorax"
-    )
-    keeper.start(gone)
+    keeper.start(Order(replace(site.setting, **changes), "pneumothorax", "Pneumothorax", digest))
     state = wait_for(keeper, lambda s: not s.busy)
     keeper.close()
     assert state.status == "failed"
-    assert "no dataset is called 'no-such'" in state.problem
+    assert reason in state.problem
 
 
 def test_a_word_from_the_server_or_its_end_stops_the_round() -> None:
