@@ -182,7 +182,8 @@ async function showPreview(spend) {
   const changed = found.right + found.wrong;
   box.replaceChildren(found.made.startsWith("exemplar") ? "As an example, " : "As a rule, ", changed === 1 ? "this " : "these ",
     make("b", {}, plural(changed, "development report")), " would change: ",
-    make("span", { class: "right" }, `${found.right} right`), ", ", make("span", { class: "wrong" }, `${found.wrong} wrong`), ".",
+    make("span", { class: found.right ? "right" : "right zero" }, `${found.right} right`), ", ",
+    make("span", { class: found.wrong ? "wrong" : "wrong zero" }, `${found.wrong} wrong`), ".",
     make("small", {}, visible(found.made)));
 }
 
