@@ -51,6 +51,7 @@ class Desk:
     mlruns: Path | None = None
     reviewed: dict[str, Reviewed] = field(default_factory=dict)
     _items: dict[str, QueueItem] = field(default_factory=dict, repr=False)
+    _seen: dict[str, tuple[QueueItem, Reviewed]] = field(default_factory=dict, repr=False)
     _quotes: dict[tuple[str, str], Mark] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -72,6 +73,7 @@ class Desk:
     def _fill(self) -> None:
         items = review_queue(list(self.reviewed.values()), panel=self.panel)
         self._items = {digest_of(["item", i.item_id])[7:23]: i for i in items}
+        self._seen |= {key: (item, self.reviewed[item.finding]) for key, item in self._items.items()}
 
     def names(self) -> list[tuple[str, str]]:
         """The findings under review: id and name, in the order of their names."""
@@ -88,12 +90,15 @@ class Desk:
             for key, item in self._items.items()
         ]  # fmt: skip
 
-    def find(self, key: str) -> QueueItem:
-        """The item of an id; RefusedError (404) for any other."""
-        item = self._items.get(key)
-        if item is None:
+    def find(self, key: str) -> tuple[QueueItem, Reviewed]:
+        """The item of an id, and the program that it is an error of; RefusedError (404) for any other id.
+
+        An item that a round has mended meanwhile is still known: a note on it may be half written.
+        """
+        found = self._seen.get(key)
+        if found is None:
             raise RefusedError(404, "There is no such disagreement in this queue; reload the page.")
-        return item
+        return found
 
     def finding(self, name: str) -> Reviewed:
         """The finding under review; RefusedError (404) for any other name."""
@@ -104,8 +109,8 @@ class Desk:
 
     def item(self, key: str, reader: str) -> dict[str, Any]:
         """All that the page shows of one disagreement."""
-        item = self.find(key)
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(key)
+        report = self.reports[item.report_id]
         sides = zip(item.sides, (item.answer, item.reference), strict=True)
         shown = {
             "id": key, "report_id": item.report_id, "finding": item.finding, "finding_name": item.name,
@@ -122,8 +127,7 @@ class Desk:
 
         Raises RefusedError (409) where there is no answer to ask about, or the model is embedded and shows its own.
         """
-        item = self.find(key)
-        reviewed = self.finding(item.finding)
+        item, reviewed = self.find(key)
         if self.model.embedded or item.answer not in ("present", "absent"):
             raise RefusedError(409, "There is no model to ask about this answer.")
         answer: Answer = "present" if item.answer == "present" else "absent"
@@ -145,8 +149,8 @@ class Desk:
 
         Raises RefusedError: 404 for an unknown item, 409 for an id that belongs to another note, 422 for the rest.
         """
-        item = self.find(str(fields["item"]))
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(str(fields["item"]))
+        report = self.reports[item.report_id]
         start, end = _span(fields, report)
         given = {
             "entry_id": fields["entry"], "time": datetime.now(UTC), "reader": reader, "dataset": self.dataset.name,
@@ -184,8 +188,8 @@ class Desk:
 
     def preview(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What the marked passage would change as a rule, or how many calls an answer would cost."""
-        item = self.find(str(fields["item"]))
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(str(fields["item"]))
+        report = self.reports[item.report_id]
         start, end = _span(fields, report)
         reads_as = item.reference if item.reference in ("present", "absent") else "present"
         if start is None:
