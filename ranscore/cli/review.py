@@ -25,15 +25,20 @@ def command(
     label: Annotated[Many, typer.Option("--label", help="A finding to review; several times for more.")] = None,
     dataset: DatasetName = "demo-en",
     data: DataFolder = None,
+    split: Annotated[
+        Path | None, typer.Option("--split", help="Show the development part of this split alone.")
+    ] = None,
     program: Annotated[
         Path | None, typer.Option("--program", help="A frozen program; else the best kept one, the release, the seed.")
     ] = None,
-    from_seed: Annotated[bool, typer.Option("--from-seed", help="Review the seed: the guideline's own words.")] = False,
+    seed_program: Annotated[
+        bool, typer.Option("--seed-program", help="Review the seed: the guideline's own words.")
+    ] = False,
     reader: Annotated[
         Many, typer.Option("--reader", help="Who writes the notes; several times for a link each.")
     ] = None,
-    notes: Annotated[
-        Path | None, typer.Option("--notes", help="The notes' file; else notes.db beside the runs.")
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="The ledger of notes; notes.db in the tracking folder by default.")
     ] = None,
     model: ModelName = "lexical",
     api_base: ApiBase = None,
@@ -52,12 +57,11 @@ def command(
     mlruns: Runs = None,
 ) -> None:
     """Review errors in the browser, write notes, see what each note did; Ctrl-C stops it."""
-    from ranscore.cohort import open_dataset
     from ranscore.feedback.ledger import LEDGER_FILE, open_ledger
     from ranscore.loop import panel_of
     from ranscore.review.app import serve
     from ranscore.review.desk import Desk
-    from ranscore.review.rounds import Setting
+    from ranscore.review.rounds import Setting, open_cohort
     from ranscore.review.security import make_gate
     from ranscore.search._recipe import read_recipe
     from ranscore.tracking import runs_folder
@@ -65,11 +69,11 @@ def command(
     readers = _readers(reader or [])
     check_port(host, port, "ranscore review")
     chosen = read_recipe(recipe).changed(rounds=rounds, trials=trials, folds=folds)
-    opened, used = open_dataset(dataset, data), model_of(model, api_base)
-    reviewed = _review(opened, label or [], used, program, from_seed, mlruns)
-    ledger = open_ledger(notes or runs_folder(mlruns) / LEDGER_FILE)
-    desk = Desk(opened, ledger, used, panel_of(dataset, data), mlruns, reviewed)
-    setting = Setting(dataset, data, model, api_base, chosen, ledger.path, mlruns)
+    opened, used = open_cohort(dataset, data, split), model_of(model, api_base)
+    reviewed = _review(opened, label or [], used, program, seed_program, mlruns)
+    book = open_ledger(ledger or runs_folder(mlruns) / LEDGER_FILE)
+    desk = Desk(opened, book, used, panel_of(dataset, data), mlruns, reviewed)
+    setting = Setting(dataset, data, model, api_base, chosen, book.path, mlruns, split)
     gate = make_gate(readers, host, port, allow_host or [])
     with stops_quietly():
         serve(desk, gate, host, setting, lambda: announce(gate, host))
@@ -89,15 +93,15 @@ def _readers(names: Sequence[str]) -> list[str]:
 
 
 def _review(
-    opened: Dataset, labels: Sequence[str], model: Model, program: Path | None, from_seed: bool, mlruns: Path | None
+    opened: Dataset, labels: Sequence[str], model: Model, program: Path | None, seed_program: bool, mlruns: Path | None
 ) -> dict[str, Reviewed]:
     """The program of every finding under review with its labels."""
     from ranscore import catalog
     from ranscore.errors import InputError
     from ranscore.loop import open_review
 
-    if program and from_seed:
-        raise InputError("--program and --from-seed name two programs; take one of them out.")
+    if program and seed_program:
+        raise InputError("--program and --seed-program name two programs; take one of them out.")
     findings = tuple(dict.fromkeys(catalog.finding_id(x) for x in labels)) or catalog.asked_ids()
     calls = len(findings) * len(opened.reports)
     if not model.embedded and not labels:
@@ -107,7 +111,7 @@ def _review(
         )
     asked = "" if model.embedded else f" ({calls} calls)"
     typer.echo(f"Labelling {len(opened.reports)} reports for {len(findings)} findings{asked} …", err=True)
-    return {f: open_review(opened, f, model, program=program, mlruns=mlruns, seed=from_seed) for f in findings}
+    return {f: open_review(opened, f, model, program=program, mlruns=mlruns, seed=seed_program) for f in findings}
 
 
 def announce(gate: Gate, host: str) -> None:

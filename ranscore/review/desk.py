@@ -14,13 +14,13 @@ from ranscore.cohort import Dataset, Panel
 from ranscore.errors import InputError
 from ranscore.feedback.edits import propose_edits
 from ranscore.feedback.entries import REASONS, Entry, error_notes, make_entry, place_evidence
-from ranscore.feedback.evidence import mark_report
+from ranscore.feedback.evidence import Mark, mark_report, quote_evidence
 from ranscore.feedback.ledger import Ledger
 from ranscore.feedback.queue import QueueItem
 from ranscore.loop import REVIEW, Choice, NoteEffect, Reviewed, note_effects, review_queue
 from ranscore.models import Model
 from ranscore.previewing import Preview, preview_note
-from ranscore.records import Edit, ErrorNote, Report, digest_of
+from ranscore.records import Answer, Edit, ErrorNote, Report, digest_of
 from ranscore.review.passages import cut_blocks, cut_sentences, list_fired, show_marks
 from ranscore.review.rounds import Kept
 from ranscore.review.security import RefusedError
@@ -51,6 +51,8 @@ class Desk:
     mlruns: Path | None = None
     reviewed: dict[str, Reviewed] = field(default_factory=dict)
     _items: dict[str, QueueItem] = field(default_factory=dict, repr=False)
+    _seen: dict[str, tuple[QueueItem, Reviewed]] = field(default_factory=dict, repr=False)
+    _quotes: dict[tuple[str, str], Mark] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _tracker: Tracker | None = field(default=None, repr=False)
@@ -71,6 +73,7 @@ class Desk:
     def _fill(self) -> None:
         items = review_queue(list(self.reviewed.values()), panel=self.panel)
         self._items = {digest_of(["item", i.item_id])[7:23]: i for i in items}
+        self._seen |= {key: (item, self.reviewed[item.finding]) for key, item in self._items.items()}
 
     def names(self) -> list[tuple[str, str]]:
         """The findings under review: id and name, in the order of their names."""
@@ -87,12 +90,15 @@ class Desk:
             for key, item in self._items.items()
         ]  # fmt: skip
 
-    def find(self, key: str) -> QueueItem:
-        """The item of an id; RefusedError (404) for any other."""
-        item = self._items.get(key)
-        if item is None:
+    def find(self, key: str) -> tuple[QueueItem, Reviewed]:
+        """The item of an id, and the program that it is an error of; RefusedError (404) for any other id.
+
+        An item that a round has mended meanwhile is still known: a note on it may be half written.
+        """
+        found = self._seen.get(key)
+        if found is None:
             raise RefusedError(404, "There is no such disagreement in this queue; reload the page.")
-        return item
+        return found
 
     def finding(self, name: str) -> Reviewed:
         """The finding under review; RefusedError (404) for any other name."""
@@ -103,8 +109,8 @@ class Desk:
 
     def item(self, key: str, reader: str) -> dict[str, Any]:
         """All that the page shows of one disagreement."""
-        item = self.find(key)
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(key)
+        report = self.reports[item.report_id]
         sides = zip(item.sides, (item.answer, item.reference), strict=True)
         shown = {
             "id": key, "report_id": item.report_id, "finding": item.finding, "finding_name": item.name,
@@ -114,7 +120,22 @@ class Desk:
             "notes": self._notes_on(item, reader), "verdicts": _verdicts(item),
             "reasons": [_reason(r) for r in REASONS],
         }  # fmt: skip
-        return shown | _show_report(reviewed, report)
+        return shown | _show_report(reviewed, report, self._quotes.get((key, reviewed.program.digest())))
+
+    def quote(self, key: str) -> bool:
+        """Asks an endpoint for the words that its answer rests on, in one call; whether it named some that are there.
+
+        Raises RefusedError (409) where there is no answer to ask about, or the model is embedded and shows its own.
+        """
+        item, reviewed = self.find(key)
+        if self.model.embedded or item.answer not in ("present", "absent"):
+            raise RefusedError(409, "There is no model to ask about this answer.")
+        answer: Answer = "present" if item.answer == "present" else "absent"
+        with self._asking:
+            found = quote_evidence(reviewed.program, self.reports[item.report_id], answer, self.model)
+        if found:
+            self._quotes[key, reviewed.program.digest()] = found
+        return found is not None
 
     def _notes(self) -> tuple[Entry, ...]:
         return self.ledger.current(dataset_digest=self.dataset.digest)
@@ -128,8 +149,8 @@ class Desk:
 
         Raises RefusedError: 404 for an unknown item, 409 for an id that belongs to another note, 422 for the rest.
         """
-        item = self.find(str(fields["item"]))
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(str(fields["item"]))
+        report = self.reports[item.report_id]
         start, end = _span(fields, report)
         given = {
             "entry_id": fields["entry"], "time": datetime.now(UTC), "reader": reader, "dataset": self.dataset.name,
@@ -167,8 +188,8 @@ class Desk:
 
     def preview(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What the marked passage would change as a rule, or how many calls an answer would cost."""
-        item = self.find(str(fields["item"]))
-        reviewed, report = self.finding(item.finding), self.reports[item.report_id]
+        item, reviewed = self.find(str(fields["item"]))
+        report = self.reports[item.report_id]
         start, end = _span(fields, report)
         reads_as = item.reference if item.reference in ("present", "absent") else "present"
         if start is None:
@@ -231,7 +252,7 @@ class Desk:
         ]  # fmt: skip
 
 
-def _show_report(reviewed: Reviewed, report: Report) -> dict[str, Any]:
+def _show_report(reviewed: Reviewed, report: Report, quote: Mark | None) -> dict[str, Any]:
     marked = mark_report(reviewed.program, report)
     blocks = cut_blocks(report.text, marked.sections)
     return {
@@ -239,9 +260,10 @@ def _show_report(reviewed: Reviewed, report: Report) -> dict[str, Any]:
         "text": report.text,
         "blocks": blocks,
         "sentences": cut_sentences(report.text, blocks),
-        "marks": show_marks(report.text, marked, reviewed.program),
-        "fired": list_fired(report.text, marked, reviewed.program),
+        "marks": show_marks(marked, quote),
+        "fired": list_fired(report.text, marked, quote),
         "silence": _silence(reviewed.model),
+        "quotable": not reviewed.model.embedded and quote is None,
     }
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ranscore.feedback.evidence import ASSERTED, Mark, MarkedReport, Section
-from ranscore.phrases import compile_phrase, normalize
-from ranscore.records import Program
+from ranscore.phrases import normalize
 
 STATUS = {
     ASSERTED: "counts",
@@ -60,11 +59,12 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def show_marks(text: str, marked: MarkedReport, program: Program) -> list[dict[str, Any]]:
+def show_marks(marked: MarkedReport, quote: Mark | None = None) -> list[dict[str, Any]]:
     """The marks as the page draws them; of marks of one kind that overlap, the one that counts, then the longest."""
+    marks = [*marked.marks, *([quote] if quote else [])]
     return [
-        {"start": m.start, "end": m.end, "kind": _kind(m), "title": _title(text, m, program)}
-        for m in sorted(marked.marks, key=lambda m: (m.status != ASSERTED, m.start - m.end))
+        {"start": m.start, "end": m.end, "kind": _kind(m), "title": _title(m)}
+        for m in sorted(marks, key=lambda m: (m.status != ASSERTED, m.start - m.end))
     ]
 
 
@@ -72,27 +72,22 @@ def _kind(mark: Mark) -> str:
     return _KINDS.get(mark.kind) or ("fired" if mark.status == ASSERTED else "silent")
 
 
-def _title(text: str, mark: Mark, program: Program) -> str:
-    return f"{_source(text, mark, program)}: {STATUS.get(mark.status, mark.status)}" if mark.status else ""
+def _title(mark: Mark) -> str:
+    if mark.kind == "quote":
+        return f"quoted by {mark.source}"
+    return f"{mark.kind} “{mark.source}”: {STATUS.get(mark.status, mark.status)}" if mark.status else ""
 
 
-def _source(text: str, mark: Mark, program: Program) -> str:
-    """The rule's phrase that matches here, or the exemplar's passage; a mark names a rule by its first phrase."""
-    if mark.kind != "rule":
-        return f"{mark.kind} “{mark.source}”"
-    here = normalize(text[mark.start : mark.end])
-    phrases = [p for r in program.rules if r.phrases[0] == mark.source and r.means == "states" for p in r.phrases]
-    whole = (p for p in phrases if any((m.start, m.end) == (0, len(here)) for m in compile_phrase(p).find(here)))
-    return f"rule “{next(whole, mark.source)}”"
-
-
-def list_fired(text: str, marked: MarkedReport, program: Program) -> list[dict[str, str]]:
-    """What the program read, one row a passage: what counts first."""
-    rows = []
+def list_fired(text: str, marked: MarkedReport, quote: Mark | None = None) -> list[dict[str, str]]:
+    """What the program read, one row a passage: a model's quote, then what counts, then the rest."""
+    rows = [_row(text, quote, "quoted as its evidence", quote.source)] if quote else []
     for mark in sorted(marked.fired, key=lambda m: (m.status != ASSERTED, m.start)):
         cue = marked.cue_of(mark)
         because = f" by “{text[cue.start : cue.end]}”" if cue else ""
-        passage = " ".join(text[mark.start : mark.end].split())
         status = STATUS.get(mark.status, mark.status) + because
-        rows.append({"passage": passage, "status": status, "source": _source(text, mark, program)})
+        rows.append(_row(text, mark, status, f"{mark.kind} “{mark.source}”"))
     return rows
+
+
+def _row(text: str, mark: Mark, status: str, source: str) -> dict[str, str]:
+    return {"passage": " ".join(text[mark.start : mark.end].split()), "status": status, "source": source}

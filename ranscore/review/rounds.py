@@ -18,12 +18,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ranscore.errors import RanscoreError, StoppedError
+from ranscore.cohort import Dataset, open_dataset
+from ranscore.errors import InputError, RanscoreError, StoppedError
 from ranscore.records import Program
 from ranscore.review.security import RefusedError, places_of
 from ranscore.search._objective import Progress, Scored
 from ranscore.search._recipe import Recipe
 from ranscore.search._rounds import Optimized, Round
+from ranscore.splitting import development_part, load_split
 
 STOP_SECONDS = 60.0
 
@@ -39,15 +41,23 @@ class Setting:
     recipe: Recipe
     ledger: Path
     mlruns: Path | None
+    split: Path | None = None
+
+
+def open_cohort(dataset: str, data: Path | None, split: Path | None) -> Dataset:
+    """The reports that readers are given: a dataset, or the development part of its split."""
+    opened = open_dataset(dataset, data)
+    return development_part(opened, load_split(split)) if split else opened
 
 
 @dataclass(frozen=True)
 class Order:
-    """One round to run: from the seed, or from a program to start with."""
+    """One round to run, on the reports of a digest: from the seed, or from a program to start with."""
 
     setting: Setting
     finding: str
     name: str
+    digest: str
     start: Program | None = None
 
 
@@ -224,14 +234,15 @@ def _work(order: Order, pipe: Connection) -> None:
 
 def _run(order: Order, told: _Messenger) -> None:
     """The rounds of one finding as `ranscore optimize` runs them, with the notes that stand in the ledger."""
-    from ranscore.cohort import open_dataset
     from ranscore.feedback.entries import error_notes
     from ranscore.feedback.ledger import open_ledger
     from ranscore.models import open_model
     from ranscore.search._tracked import Session, check_model, optimize_label
 
     setting = order.setting
-    dataset = open_dataset(setting.dataset, setting.data)
+    dataset = open_cohort(setting.dataset, setting.data, setting.split)
+    if dataset.digest != order.digest:
+        raise InputError(f"dataset {dataset.name}: its reports are not those under review; start the page again.")
     options = {"api_base": setting.api_base} if setting.api_base else {}
     entries = open_ledger(setting.ledger).current(dataset_digest=dataset.digest, finding=order.finding)
     session = Session(

@@ -66,6 +66,12 @@ class SentPreview(Sent):
     spend: bool = False
 
 
+class SentQuote(Sent):
+    """An item whose answer an endpoint is asked to give a reason for."""
+
+    item: Id
+
+
 class SentRound(Sent):
     """A finding to start a round for, from the seed or from the program under review."""
 
@@ -171,6 +177,10 @@ def _add_notes(router: APIRouter, service: Service) -> None:
         desk.take_back(_reader(request), sent.entry, sent.undo)
         return {"entry": sent.undo}
 
+    @router.post("/api/quote")
+    def quote(sent: SentQuote) -> dict[str, Any]:
+        return {"found": desk.quote(sent.item)}
+
     @router.post("/api/preview")
     def preview(sent: SentPreview) -> dict[str, Any]:
         return desk.preview(sent.model_dump())
@@ -187,7 +197,7 @@ def _add_rounds(router: APIRouter, service: Service) -> None:
     def start(sent: SentRound) -> dict[str, Any]:
         reviewed = service.desk.finding(sent.finding)
         start = reviewed.program if sent.start == "reviewed" else None
-        order = Order(service.setting, sent.finding, finding_name(sent.finding), start)
+        order = Order(service.setting, sent.finding, finding_name(sent.finding), service.desk.dataset.digest, start)
         return {"state": show(keeper.start(order))}
 
     @router.post("/api/rounds/stop")

@@ -88,10 +88,12 @@ class Gate:
 def make_gate(readers: Sequence[str], host: str, port: int, names: Sequence[str] = ()) -> Gate:
     """The gate of a server on `host`: beyond loopback, or with several readers, each reader gets a token.
 
-    `names` are further names of this machine by which browsers may call it.
+    `names` are further names by which browsers may call it, as behind a proxy; they ask for tokens too.
     """
     known = _host_names(host)
-    tokens = {} if is_loopback(host) and len(readers) == 1 else {r: secrets.token_urlsafe(32) for r in readers}
+    tokens = (
+        {} if is_loopback(host) and len(readers) == 1 and not names else {r: secrets.token_urlsafe(32) for r in readers}
+    )
     return Gate(readers[0], port, tuple(dict.fromkeys([*LOOPBACK, *known, *(n.casefold() for n in names)])), tokens)
 
 

@@ -93,7 +93,7 @@ def free_port() -> int:
 def options_of(card: Path, folder: Path, port: int) -> list[str]:
     """The command's options for the small cohort."""
     named = {"--dataset": card, "--label": "Pneumothorax", "--mlruns": folder, "--port": port, "--reader": "anna"}
-    return ["--from-seed", *(str(part) for pair in named.items() for part in pair)]
+    return ["--seed-program", *(str(part) for pair in named.items() for part in pair)]
 
 
 def test_kill_9_in_the_middle_of_200_notes(card: Path, tmp_path: Path) -> None:
@@ -133,6 +133,6 @@ def test_mistakes_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(InputError, match=r"^--reader: found .*; expected different names"):
             _readers(names)
     assert _readers([]) == ["reader"]
-    with pytest.raises(InputError, match=r"--program and --from-seed name two programs"):
+    with pytest.raises(InputError, match=r"--program and --seed-program name two programs"):
         _review(None, [], open_model("lexical"), Path("x.json"), True, None)  # type: ignore[arg-type]
     assert capsys.readouterr().out == ""

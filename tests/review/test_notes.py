@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from ranscore.loop import open_review
+from ranscore.models import open_model
+from ranscore.review.desk import Desk
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import Endpoint
     from tests.review.conftest import MakeSite, Site
 
 
@@ -194,3 +200,39 @@ def test_a_report_of_200_kb_is_shown_whole(make_site: MakeSite, long_card: Path)
         assert item["text"][fired["start"] : fired["end"]] == "Pneumothorax"
         body = {"entry": "entry-0001", "item": item["id"], "verdict": "false present", **span(item, "IMPRESSION")}
         assert client.post("/api/notes", json=body).status_code == 200
+
+
+def test_an_endpoint_is_asked_only_when_told_to(make_site: MakeSite, endpoint: Endpoint) -> None:
+    """A preview is an estimate until its calls are allowed; a quote that is not in the report is none."""
+    site = make_site()
+    model = open_model("hosted_vllm/m", api_base=f"http://{endpoint.address}")
+    desk = Desk(site.desk.dataset, site.ledger, model, None, site.desk.mlruns, {
+        "pneumothorax": open_review(site.desk.dataset, "pneumothorax", model, seed=True),
+    })  # fmt: skip
+    asked: list[str] = []
+    quote = "a sentence that stands nowhere"
+
+    def answer(text: str) -> str:
+        asked.append(text)
+        return f'{{"quote": "{quote}"}}' if "word for word" in text or "quote" in text else "present"
+
+    endpoint.answer = answer
+    with client_of(replace(site, desk=desk)) as client:
+        item = item_of(client, "missed-1")
+        assert item["quotable"] is True
+        body = {"item": item["id"], **span(item, "sulcus is abnormally deep and lucent")}
+        estimate = client.post("/api/preview", json=body).json()
+        assert estimate["exact"] is False
+        assert estimate["calls"] > 0
+        assert asked == []
+        assert client.post("/api/preview", json={**body, "spend": True}).json()["exact"] is True
+        assert asked
+        assert client.post("/api/quote", json={"item": item["id"]}).json() == {"found": False}
+        quote = "costophrenic SULCUS is abnormally  deep"
+        assert client.post("/api/quote", json={"item": item["id"]}).json() == {"found": True}
+        shown = item_of(client, "missed-1")
+    (mark,) = [m for m in shown["marks"] if m["kind"] == "quoted"]
+    assert shown["text"][mark["start"] : mark["end"]] == "costophrenic sulcus is abnormally deep"
+    assert shown["fired"][0]["status"] == "quoted as its evidence"
+    with client_of(site) as client:
+        assert client.post("/api/quote", json={"item": item_of(client, "missed-1")["id"]}).status_code == 409

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
 
-from ranscore.errors import StoppedError
+from ranscore.errors import InputError, StoppedError
 from ranscore.review.app import make_app
-from ranscore.review.rounds import Kept, Order, RoundKeeper, State, _Messenger
+from ranscore.review.rounds import Kept, Order, RoundKeeper, State, _Messenger, _run
 from ranscore.review.security import RefusedError
 from ranscore.search._objective import Progress
 from ranscore.tracking import Tracker
@@ -64,14 +65,34 @@ def test_a_stopped_round_is_killed_whole_and_a_second_one_is_refused(make_site: 
 def test_a_round_that_cannot_begin_says_why(site: Site) -> None:
     """A dataset that is gone by then: one sentence, no traceback, and the next round may start."""
     keeper = RoundKeeper(lambda kept: None)
-    gone = Order(
-        site.setting.__class__(**{**site.setting.__dict__, "dataset": "no-such"}), "pneumothorax", "Pneumothorax"
-    )
-    keeper.start(gone)
+    keeper.start(Order(replace(site.setting, dataset="no-such"), "pneumothorax", "Pneumothorax", ""))
     state = wait_for(keeper, lambda s: not s.busy)
     keeper.close()
     assert state.status == "failed"
     assert "no dataset is called 'no-such'" in state.problem
+    ours, theirs = Pipe()
+    with ours, theirs, pytest.raises(InputError, match="its reports are not those under review"):
+        _run(Order(site.setting, "pneumothorax", "Pneumothorax", "sha256:0"), _Messenger(theirs))
+
+
+def test_a_note_on_an_error_that_a_round_has_mended_is_taken(site: Site) -> None:
+    """The item is gone from the queue, but whoever has it open may still write; a round's program is reviewed then."""
+    desk = site.desk
+    before = {row["report_id"]: row["id"] for row in desk.queue("anna")}
+    reviewed = desk.reviewed["pneumothorax"]
+    column = desk.dataset.reference.column("pneumothorax")
+    labels = tuple(
+        x.model_copy(update={"value": "present" if column[x.report_id] else "absent"})
+        for x in reviewed.labels
+        if x.report_id != "missed-3"
+    )
+    same = tuple(x for x in reviewed.labels if x.report_id == "missed-3")
+    desk.take(Kept("pneumothorax", replace(reviewed.scored, labels=labels + same), "0123456789abcdef"))
+    assert [row["report_id"] for row in desk.queue("anna")] == ["missed-3"]
+    assert desk.reviewed["pneumothorax"].origin == "kept, run 01234567"
+    note = {"entry": "entry-0001", "item": before["missed-1"], "verdict": "false absent", "reason": "", "note": ""}
+    assert desk.write("anna", note).report_id == "missed-1"
+    assert [n["verdict"] for n in desk.item(before["missed-1"], "anna")["notes"]] == ["false absent"]
 
 
 def test_a_word_from_the_server_or_its_end_stops_the_round() -> None:

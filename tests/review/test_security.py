@@ -201,6 +201,9 @@ def test_beyond_loopback_a_token_is_asked_for(make_site: MakeSite) -> None:
     assert set(gate.readers) == {"anna", "ben"}
     assert len(set(gate.readers.values())) == 2
     assert make_gate(["anna"], "127.0.0.1", 1).readers == {}
+    behind_a_proxy = make_gate(["anna"], "127.0.0.1", 1, ["Review.example"])
+    assert "review.example" in behind_a_proxy.hosts
+    assert list(behind_a_proxy.readers) == ["anna"]
     assert [is_loopback(h) for h in ("127.0.0.1", "::1", "[::1]", "localhost", "0.0.0.0", "example.org")] == [
         True, True, True, True, False, False,
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 // The queue: one disagreement at a time, a verdict in two keystrokes, evidence, a note.
 
 import { ask, byId, fill, helping, make, plural, say, typing, visible } from "./shared.js";
+import { dropDraft, freshId, readDraft, writeDraft } from "./drafts.js";
 import { earlier, firedRows, legend, sides } from "./item.js";
 import { ReportView } from "./report.js";
 
@@ -33,24 +34,7 @@ async function perform(action) {
   if (waiting.length) perform(waiting.shift());
 }
 
-// Drafts stay in this tab until they are saved: a reload in the middle of a sentence loses nothing.
-const draftKey = (id) => `ranscore draft ${reader} ${id}`;
-function freshId() {
-  return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-}
-const emptyDraft = () => ({ entry: freshId(), verdict: "", reason: "", span: null, note: "" });
-function readDraft(id) {
-  try {
-    return { ...emptyDraft(), ...JSON.parse(sessionStorage.getItem(draftKey(id)) || "{}") };
-  } catch {
-    return emptyDraft();
-  }
-}
-function keepDraft() {
-  const empty = !draft.verdict && !draft.reason && !draft.span && !draft.note;
-  if (empty) sessionStorage.removeItem(draftKey(item.id));
-  else sessionStorage.setItem(draftKey(item.id), JSON.stringify(draft));
-}
+const keepDraft = () => writeDraft(reader, item.id, draft);
 
 // The queue and its filter.
 const chosen = () => Object.fromEntries(FILTERS.map((name) => [name, byId(`filter-${name}`).value]));
@@ -102,7 +86,7 @@ function nothing(title, text, clear) {
 
 async function open(id, focus = true) {
   item = await ask(`/api/items/${encodeURIComponent(id)}`);
-  draft = readDraft(id);
+  draft = readDraft(reader, id);
   history.replaceState(null, "", `#${id}`);
   byId("nothing").hidden = true;
   byId("item").hidden = false;
@@ -122,6 +106,8 @@ function showItem() {
   byId("why").textContent = item.why;
   view.show(item);
   byId("fired").replaceChildren(...firedRows(item));
+  byId("quote-part").hidden = !item.quotable;
+  byId("quote-said").textContent = "";
   byId("legend").replaceChildren(...legend(item));
   byId("earlier-part").hidden = !item.notes.length;
   byId("earlier").replaceChildren(...item.notes.map((n) => earlier(n, () => perform(() => takeBack(n)))));
@@ -196,7 +182,8 @@ async function showPreview(spend) {
   const changed = found.right + found.wrong;
   box.replaceChildren(found.made.startsWith("exemplar") ? "As an example, " : "As a rule, ", changed === 1 ? "this " : "these ",
     make("b", {}, plural(changed, "development report")), " would change: ",
-    make("span", { class: "right" }, `${found.right} right`), ", ", make("span", { class: "wrong" }, `${found.wrong} wrong`), ".",
+    make("span", { class: found.right ? "right" : "right zero" }, `${found.right} right`), ", ",
+    make("span", { class: found.wrong ? "wrong" : "wrong zero" }, `${found.wrong} wrong`), ".",
     make("small", {}, visible(found.made)));
 }
 
@@ -218,7 +205,7 @@ async function save() {
     kept = freshId(); // an earlier answer was lost on the way, and the note was changed since
     await ask("/api/notes", body(kept));
   }
-  sessionStorage.removeItem(draftKey(at.id));
+  dropDraft(reader, at.id);
   lastSaved.push({ entry: kept, item: at.id, draft: sent });
   rememberSaved();
   const row = queue.find((q) => q.id === at.id);
@@ -264,7 +251,7 @@ async function undo() {
   }
   lastSaved.pop();
   rememberSaved();
-  sessionStorage.setItem(draftKey(last.item), JSON.stringify({ ...last.draft, entry: freshId() }));
+  writeDraft(reader, last.item, { ...last.draft, entry: freshId() });
   await loadQueue();
   await open(last.item);
   say("Taken back; the note is here to be changed.");
@@ -292,6 +279,12 @@ async function filterChanged() {
   if (!list.length) nothing("Nothing matches the filter", "", true);
   else if (position(list) < 0) await open((list.find((q) => !q.done) || list[0]).id, false);
   else showPlace();
+}
+
+async function askQuote() {
+  const { found } = await ask("/api/quote", { item: item.id });
+  if (found) await open(item.id);
+  else byId("quote-said").textContent = "It names no words of this report.";
 }
 
 function showPlace() {
@@ -362,6 +355,7 @@ function pressed(event) {
 document.addEventListener("keydown", pressed);
 byId("form").addEventListener("submit", (event) => { event.preventDefault(); perform(save); });
 byId("note").addEventListener("input", () => { draft.note = byId("note").value; keepDraft(); });
+byId("quote").addEventListener("click", () => perform(askQuote));
 byId("undo").addEventListener("click", () => perform(undo));
 byId("next").addEventListener("click", () => perform(() => move(1)));
 byId("previous").addEventListener("click", () => perform(() => move(-1)));

@@ -16,7 +16,7 @@ function showOffer() {
   const found = offer.find((o) => o.finding === byId("finding").value);
   if (!found || !plan) return;
   const folds = plan.folds > 1 ? `, then ${plan.folds}-fold cross-validation` : ", not cross-validated";
-  byId("offer").textContent = `${plural(found.errors, "error")} under review (${found.program}), ${plural(found.notes, "note")} to learn from. Recipe ${plan.recipe}: up to ${plural(plan.rounds, "round")} of ${plan.trials} candidates${folds}.`;
+  byId("offer").textContent = `${plural(found.errors, "error")} under review (${found.program}), ${plural(found.notes, "note")} to learn from. The search begins with the seed; recipe ${plan.recipe}: up to ${plural(plan.rounds, "round")} of ${plan.trials} candidates${folds}.`;
 }
 
 async function load() {
