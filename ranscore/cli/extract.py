@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,9 @@ Rate = Annotated[float | None, typer.Option("--rate", min=0.001, help="Calls a s
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=0, help="Stop after so many calls.")]
 MaxCost = Annotated[float | None, typer.Option("--max-cost", min=0.0, help="Stop at so many US dollars.")]
 MaxFailures = Annotated[int | None, typer.Option("--max-failures", min=0, help="Stop after more failures than this.")]
+RequestsAMinute = Annotated[float | None, typer.Option("--rpm", min=0.1, help="At most so many requests a minute.")]
+TokensAMinute = Annotated[float | None, typer.Option("--tpm", min=1.0, help="At most so many tokens a minute.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer.")]
 Ways = Annotated[
     Path | None, typer.Option("--ways", help="Also write how each label came: model, gate, duplicate, derived.")
 ]
@@ -66,6 +70,9 @@ def command(
     max_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     max_failures: MaxFailures = None,
+    rpm: RequestsAMinute = None,
+    tpm: TokensAMinute = None,
+    timeout: Timeout = None,
     ways: Ways = None,
     cascade: Cascade = None,
     max_miss: MaxMiss = None,
@@ -88,7 +95,7 @@ def command(
     check_engine(engine)
     stream = stream_reports(reports, reader=reader)
     by = group_by(grouping)
-    answering = choose_model(frozen, model, api_base, by)
+    answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder
@@ -106,7 +113,11 @@ def command(
 
 
 def choose_model(
-    frozen: FrozenProgram, name: str | None, api_base: str | None, grouping: Grouping = "finding"
+    frozen: FrozenProgram,
+    name: str | None,
+    api_base: str | None,
+    grouping: Grouping = "finding",
+    limits: Mapping[str, float | None] | None = None,
 ) -> Model:
     """The model of the options, or else the one that the program was tuned for, opened as the program needs it."""
     from ranscore.extraction.grouped import TOKENS_A_FINDING
@@ -123,6 +134,7 @@ def choose_model(
         address,
         logprobs=frozen.calibrated and not grouped,
         max_tokens=TOKENS_A_FINDING * len(frozen.findings) if grouped else None,
+        limits=limits,
     )
 
 

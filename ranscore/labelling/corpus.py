@@ -27,7 +27,7 @@ from ranscore.labelling._shapes import Packed, Row, Shape, Units
 from ranscore.labelling._tables import WORDS, Cell, write_rows
 from ranscore.labelling._units import Job, Question, job_of
 from ranscore.labelling.ledger import Ledger
-from ranscore.models import Model
+from ranscore.models import Model, is_endpoint
 from ranscore.models._prices import Price, price_of
 from ranscore.readers import ReportStream
 from ranscore.records import UNANSWERED, LabelTable, Report
@@ -140,7 +140,7 @@ class Corpus:
 
     def price(self) -> Price | None:
         """The price of the model's tokens, where the list that ships knows it."""
-        return None if self.model.embedded or "/" not in self.model.name else price_of(self.model.name)
+        return price_of(self.model.name) if is_endpoint(self.model.name) else None
 
     @property
     def findings(self) -> int:
