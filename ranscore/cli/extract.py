@@ -129,13 +129,17 @@ def choose_model(
             f"The program was tuned for {frozen.model.name}, not for {name}: its scores do not carry over.", err=True
         )
     grouped = grouping == "report"
-    return model_of(
+    model = model_of(
         name or frozen.model.name,
         address,
         logprobs=frozen.calibrated and not grouped,
         max_tokens=TOKENS_A_FINDING * len(frozen.findings) if grouped else None,
         limits=limits,
     )
+    if frozen.calibrated and (grouped or not frozen.thresholds(model)):
+        why = "one call answers for all findings" if grouped else f"they were fitted on {frozen.model.name}"
+        typer.echo(f"The program's thresholds are left out: {why}.", err=True)
+    return model
 
 
 def group_by(name: str) -> Grouping:
@@ -187,6 +191,8 @@ def _tell(corpus: Corpus, output: Path, missing: int, outcome: Outcome, allow_pa
     typer.echo(f"{output}: {plan.reports} reports x {corpus.findings} findings, coverage {coverage:.2%}.")
     if plan.blank:
         typer.echo(f"{plan.blank} reports have no text: every finding is absent in them.")
+    if undecided := corpus.count_without_odds():
+        typer.echo(f"{undecided} answers came without log-odds: no threshold could decide them, they are as answered.")
     listed = output.with_name(f"{output.name}.missing.csv")
     reasons = corpus.write_missing(listed)
     if not missing:
