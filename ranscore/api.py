@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ranscore.errors import IncompleteError, InputError
-from ranscore.models import Model, open_model
+from ranscore.models import Model
 from ranscore.readers import read_labels_or_reports
 from ranscore.records import UNANSWERED, LabelTable, Report
 from ranscore.scoring import Policies, ScoreReport, score_labels
@@ -36,7 +36,7 @@ class RanScore:
         from ranscore.freezing import load_frozen
 
         self.frozen = frozen or load_frozen()
-        self.model = model or open_model(self.frozen.model.name)
+        self.model = model or self.frozen.open_model()
         self.policies = policies or self.frozen.policies
 
     @classmethod

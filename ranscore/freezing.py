@@ -15,7 +15,7 @@ import ranscore
 from ranscore import catalog
 from ranscore.errors import DigestError, InputError, list_faults
 from ranscore.extraction.module import freeze_prompt, label_reports
-from ranscore.models import Model, open_model
+from ranscore.models import Model, is_served, open_model
 from ranscore.records import Answer, Program, Record, Report, Terms, digest_of
 from ranscore.scoring import FindingScore, Policies
 
@@ -109,6 +109,19 @@ class FrozenProgram(Record):
     def calibrated(self) -> bool:
         """True where a finding has a threshold, so that answers are wanted with their log-odds."""
         return any(f.threshold is not None for f in self.findings.values())
+
+    def thresholds(self, model: Model) -> dict[str, float]:
+        """The thresholds by finding for a model: none for another model than the one that they were fitted on."""
+        weights = self.model.settings.get("weights")
+        same = model.name == self.model.name or (weights is not None and weights == model.settings.get("weights"))
+        if not same:
+            return {}
+        return {f: x.threshold for f, x in self.findings.items() if x.threshold is not None}
+
+    def open_model(self) -> Model:
+        """The model that the programs were tuned for, asked for log-odds where they have thresholds."""
+        told = {"logprobs": True} if self.calibrated and is_served(self.model.name) else {}
+        return open_model(self.model.name, **told)
 
     def programs(self) -> tuple[Program, ...]:
         """The programs in the catalog's order."""

@@ -13,7 +13,7 @@ from ranscore.errors import InputError
 from ranscore.extraction.module import label_reports
 from ranscore.freezing import FrozenProgram, check_prompts
 from ranscore.metrics._intervals import clopper_pearson
-from ranscore.models import Model, open_model
+from ranscore.models import Model
 from ranscore.probes import Expects, Kind, ProbeFile
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, Program, Record, Report, Terms
 from ranscore.variants import Source, make_sources, vary
@@ -136,7 +136,7 @@ def run_probes(
     where no probe applies, DigestError when this version would send another prompt than the frozen one.
     """
     check_prompts(frozen)
-    model = model or open_model(frozen.model.name)
+    model = model or frozen.open_model()
     sources = make_sources(datasets, tuple(frozen.findings), reports=reports, carriers=carriers, seed=seed)
     variants = tuple(Variant(p, s, text) for p in probes for s in sources for text in vary(p, s, seed))
     if not variants:

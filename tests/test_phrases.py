@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -329,3 +330,52 @@ def test_the_same_phrase_gives_the_same_matches_whatever_was_compiled_before() -
     again = {i: found(phrases[i], text) for i in order}
     assert [again[i] for i in range(len(phrases))] == first
     assert all(first)
+
+
+def test_spaces_between_chinese_and_other_characters_hide_nothing() -> None:
+    """A word of both is found spaced as well, whatever else stands in the text."""
+    for text in ("c 反应", "c反 应", "c 反 应", "c反应"):
+        assert found("c反应", text) == [text]
+        assert found("c反应", f"No effusion. {text}") == [text]
+    assert found("c反应", "c 反 映") == []
+
+
+# The normal form, by its rules one character at a time.
+
+SIGNS = dict(zip("‐‑‒–—-_’‘“”，：（）％／！．？\u3000\t\r", "       ''\"\",:()%/!.?   ", strict=True))
+SHORT = r"(?:\b(?:dr|mr|mrs|ms|vs|approx|no|st|fig|e\.g|i\.e|cf|ca|resp|lt|rt)|\b[a-z])$"
+
+
+def folded(char: str) -> str:
+    """A character less case, width and kind of hyphen or quotation mark."""
+    if "０" <= char <= "ｚ" and chr(ord(char) - 0xFEE0).isalnum():
+        return chr(ord(char) - 0xFEE0).lower()
+    low = char.lower()
+    return SIGNS.get(char, low if len(low) == 1 else char)
+
+
+def stops(text: str, at: int) -> bool:
+    """True for a full stop that ends a sentence."""
+    before, after = text[max(0, at - 8) : at], text[at + 1 : at + 2]
+    if after.isalnum() and not re.match(r"[\u3400-\u9fff\uf900-\ufaff]", after):
+        return bool(re.search(r"[a-z]{4}$", before) and re.match(r"[a-z]{2}", text[at + 1 : at + 3]))
+    return not (re.search(SHORT, before) and after == " ")
+
+
+PARTS = [
+    ". ", ".", " dr", "dr.", "?", "? ", "approx. ", "e.g. ", "a.", "1.", "12. ", "the", "heart", "。", "，", "气胸", "；",
+    "!", "！", "？", "_", "-", "\t", "İ", "ß", "É", "５", "Ａ", "NO", "abcd", "ab", ";", " ", "²", "…", "mrs.",
+    "xapprox. ", "Σ", "fig. ",
+]  # fmt: skip
+
+
+@settings(max_examples=1000)
+@given(st.lists(st.sampled_from(PARTS) | st.characters(exclude_characters="\n"), max_size=14).map("".join))
+def test_one_line_is_normalized_character_by_character(text: str) -> None:
+    """Folding, and a new line for each stop and for a space after a question mark; the length stays."""
+    plain = "".join(map(folded, text))
+    expected = "".join(
+        "\n" if c in "!;。；！" or (c == "." and stops(plain, i)) or (c == " " and plain[i - 1 : i] == "?") else c
+        for i, c in enumerate(plain)
+    )
+    assert normalize(text) == expected

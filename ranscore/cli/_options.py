@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,14 +65,28 @@ AllowRemote = Annotated[
 ]
 
 
-def model_of(name: str, api_base: str | None, *, logprobs: bool = False, max_tokens: int | None = None) -> Model:
-    """The model that the options name; a served one is asked for log-odds, and for answers as long as told."""
+def model_of(
+    name: str,
+    api_base: str | None,
+    *,
+    logprobs: bool = False,
+    max_tokens: int | None = None,
+    limits: Mapping[str, float | None] | None = None,
+) -> Model:
+    """The model that the options name; a served one is asked for log-odds, and for answers as long as told.
+
+    `limits` are a served model's `rpm`, `tpm` and `timeout`. Raises InputError where one is given to another model.
+    """
     from ranscore.errors import InputError
     from ranscore.models import is_endpoint, is_served, open_model
 
     if name.split(":", 1)[0] == "scripted":
         raise InputError("--model scripted: that model is for tests from Python; name lexical or an endpoint.")
-    wished: dict[str, Any] = {"logprobs": logprobs or None, "max_tokens": max_tokens}
+    given = {k: v for k, v in (limits or {}).items() if v is not None}
+    if given and not is_served(name):
+        named = ", ".join(f"--{k}" for k in given)
+        raise InputError(f"{named}: model {name!r} runs in this process and calls nobody; leave it out.")
+    wished: dict[str, Any] = {"logprobs": logprobs or None, "max_tokens": max_tokens} | given
     told = {k: v for k, v in wished.items() if v is not None} if is_served(name) else {}
     if not is_endpoint(name):
         if api_base:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,9 @@ Rate = Annotated[float | None, typer.Option("--rate", min=0.001, help="Calls a s
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=0, help="Stop after so many calls.")]
 MaxCost = Annotated[float | None, typer.Option("--max-cost", min=0.0, help="Stop at so many US dollars.")]
 MaxFailures = Annotated[int | None, typer.Option("--max-failures", min=0, help="Stop after more failures than this.")]
+RequestsAMinute = Annotated[float | None, typer.Option("--rpm", min=0.1, help="At most so many requests a minute.")]
+TokensAMinute = Annotated[float | None, typer.Option("--tpm", min=1.0, help="At most so many tokens a minute.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer.")]
 Ways = Annotated[
     Path | None, typer.Option("--ways", help="Also write how each label came: model, gate, duplicate, derived.")
 ]
@@ -67,6 +71,9 @@ def command(
     max_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     max_failures: MaxFailures = None,
+    rpm: RequestsAMinute = None,
+    tpm: TokensAMinute = None,
+    timeout: Timeout = None,
     ways: Ways = None,
     cascade: Cascade = None,
     max_miss: MaxMiss = None,
@@ -89,7 +96,7 @@ def command(
     check_engine(engine)
     stream = stream_reports(reports, reader=reader)
     by = group_by(grouping)
-    answering = choose_model(frozen, model, api_base, by)
+    answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder
@@ -107,7 +114,11 @@ def command(
 
 
 def choose_model(
-    frozen: FrozenProgram, name: str | None, api_base: str | None, grouping: Grouping = "finding"
+    frozen: FrozenProgram,
+    name: str | None,
+    api_base: str | None,
+    grouping: Grouping = "finding",
+    limits: Mapping[str, float | None] | None = None,
 ) -> Model:
     """The model of the options, or else the one that the program was tuned for, opened as the program needs it."""
     from ranscore.extraction.grouped import TOKENS_A_FINDING
@@ -119,12 +130,17 @@ def choose_model(
             f"The program was tuned for {frozen.model.name}, not for {name}: its scores do not carry over.", err=True
         )
     grouped = grouping == "report"
-    return model_of(
+    model = model_of(
         name or frozen.model.name,
         address,
         logprobs=frozen.calibrated and not grouped,
         max_tokens=TOKENS_A_FINDING * len(frozen.findings) if grouped else None,
+        limits=limits,
     )
+    if frozen.calibrated and (grouped or not frozen.thresholds(model)):
+        why = "one call answers for all findings" if grouped else f"they were fitted on {frozen.model.name}"
+        typer.echo(f"The program's thresholds are left out: {why}.", err=True)
+    return model
 
 
 def group_by(name: str) -> Grouping:
@@ -176,6 +192,8 @@ def _tell(corpus: Corpus, output: Path, missing: int, outcome: Outcome, allow_pa
     typer.echo(f"{output}: {plan.reports} reports x {corpus.findings} findings, coverage {coverage:.2%}.")
     if plan.blank:
         typer.echo(f"{plan.blank} reports have no text: every finding is absent in them.")
+    if undecided := corpus.count_without_odds():
+        typer.echo(f"{undecided} answers came without log-odds: no threshold could decide them, they are as answered.")
     listed = output.with_name(f"{output.name}.missing.csv")
     reasons = corpus.write_missing(listed)
     if not missing:

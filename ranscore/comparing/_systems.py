@@ -28,7 +28,7 @@ Progress = Callable[[int], Callable[[int], None]]
 
 
 def _own_model(frozen: FrozenProgram) -> Model:
-    return open_model(frozen.model.name)
+    return frozen.open_model()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -25,7 +25,7 @@ from ranscore.extraction.signatures import make_demos, make_signature
 from ranscore.guard import check_destination
 from ranscore.models._base import Message, Model, count_tokens
 from ranscore.prompt import neutralize
-from ranscore.records import ABSENT, PRESENT, UNANSWERED, Label, LabelTable, Program, Report
+from ranscore.records import ABSENT, PRESENT, UNANSWERED, AnswerForm, Label, LabelTable, Program, Report
 
 if TYPE_CHECKING:
     Progress = Callable[[int], None]
@@ -116,10 +116,7 @@ def _label_embedded(
     head_tokens = sum(count_tokens(text) for _, text in prompt.head) + count_tokens(prompt.before + prompt.after)
     labels = []
     for report in reports:
-        try:
-            value, reason = read_answer(answer(prompt.messages(report.text)), program.form), ""
-        except UnreadableAnswerError as fault:
-            value, reason = "unanswered", str(fault)
+        value, reason = _read_value(answer(prompt.messages(report.text)), program.form)
         labels.append(_label(report, program, value, reason))
         if progress:
             progress(1)
@@ -218,9 +215,43 @@ def label_table(
     programs: Iterable[Program], reports: Sequence[Report], model: Model, progress: Progress | None = None
 ) -> tuple[LabelTable, tuple[Label, ...]]:
     """The labels of all findings (derived ones included) and the list of those that stayed unanswered."""
-    columns, failed = {}, []
-    for program in programs:
-        labelled = label_reports(program, reports, model, progress)
-        columns[program.finding] = labelled.column()
-        failed += [label for label in labelled.labels if label.value == "unanswered"]
+    columns: dict[str, dict[str, int]] = {}
+    failed: list[Label] = []
+    asked = tuple(programs)
+    if model.embedded and model.answer_all is not None:
+        columns, failed = _label_together(asked, reports, model.answer_all, progress)
+    else:
+        for program in asked:
+            labelled = label_reports(program, reports, model, progress)
+            columns[program.finding] = labelled.column()
+            failed += [label for label in labelled.labels if label.value == "unanswered"]
     return gather(reports, columns), tuple(failed)
+
+
+def _label_together(
+    programs: tuple[Program, ...],
+    reports: Sequence[Report],
+    answer_all: Callable[[Sequence[Sequence[Message]], str], list[str]],
+    progress: Progress | None,
+) -> tuple[dict[str, dict[str, int]], list[Label]]:
+    """Each finding's values by report id, and the unanswered labels by finding, from one pass over each report."""
+    heads = tuple(freeze_prompt(program).head for program in programs)
+    read = [lru_cache(maxsize=64)(partial(_read_value, form=program.form)) for program in programs]
+    values: list[dict[str, int]] = [{} for _ in programs]
+    failed: list[list[Label]] = [[] for _ in programs]
+    for report in reports:
+        for place, said in enumerate(answer_all(heads, report.text)):
+            value, reason = read[place](said)
+            values[place][report.report_id] = _VALUES[value]
+            if value == "unanswered":
+                failed[place].append(_label(report, programs[place], value, reason))
+        if progress:
+            progress(len(programs))
+    return {p.finding: v for p, v in zip(programs, values, strict=True)}, [x for each in failed for x in each]
+
+
+def _read_value(said: str, form: AnswerForm) -> tuple[str, str]:
+    try:
+        return read_answer(said, form), ""
+    except UnreadableAnswerError as fault:
+        return "unanswered", str(fault)

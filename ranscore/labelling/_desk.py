@@ -10,7 +10,7 @@ from typing import Protocol
 from ranscore.errors import InputError
 from ranscore.labelling._answering import Labels, read_label
 from ranscore.labelling._brakes import IN_A_ROW, Brakes, Stop
-from ranscore.labelling._shapes import Answered, Packed, Shape, Units
+from ranscore.labelling._shapes import Answered, Packed, Shape, Units, decide
 from ranscore.labelling._units import ANSWER_TOKENS, Block
 from ranscore.labelling.ledger import Spent
 from ranscore.models._base import Reply, count_tokens
@@ -234,7 +234,10 @@ class Desk:
     def _read(self, unit: Unit, reply: Reply) -> Answered:
         if reply.text is None or reply.reason:
             return Answered(unit.place, unit.report, UNANSWERED, reply.reason or "no answer", reply.log_odds)
-        value, reason = read_label(reply.text, self.job.questions[unit.place].words)
+        question = self.job.questions[unit.place]
+        value, reason = read_label(reply.text, question.words)
+        if reason and question.threshold is not None and reply.log_odds is not None:  # these say enough
+            return Answered(unit.place, unit.report, decide(0, reply.log_odds, question.threshold), "", reply.log_odds)
         return Answered(unit.place, unit.report, UNANSWERED if reason else value, reason, reply.log_odds)
 
     def _refuse_unusable(self, first: Answered) -> None:

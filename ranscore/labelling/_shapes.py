@@ -184,6 +184,15 @@ class Units(Shape):
                     ways[at][place] = way if ids[at][2] else "duplicate"
         return [Row(i, tuple(v), tuple(w)) for (_, i, _), v, w in zip(ids, values, ways, strict=True)]
 
+    def count_without_odds(self) -> int:
+        """Units of questions with a threshold that were answered without log-odds, so that it could not decide."""
+        query = (
+            "SELECT count(*) FROM plan_texts t JOIN units u ON u.source = ? AND u.report = t.digest "
+            "WHERE u.log_odds IS NULL"
+        )
+        pairs = zip(self.sources, self.job.questions, strict=True)
+        return sum(self.db.execute(query, (s,)).fetchone()[0] for s, q in pairs if q.threshold is not None)
+
     def record(self, answers: Sequence[Answered]) -> None:
         """Inside `writing()`: answers and failures; what was answered before stays."""
         good = [a for a in answers if a.value != UNANSWERED]

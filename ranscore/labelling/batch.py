@@ -52,11 +52,11 @@ def extract(
     if not reports:
         raise InputError("there are no reports to label; expected at least one.")
     check_prompts(frozen)
-    model = model or open_model(frozen.model.name)
+    model = model or frozen.open_model()
     if grouping == "report":
         return _extract_grouped(frozen, reports, model, progress)
-    if frozen.calibrated and model.open_client is not None:
-        return _extract_by_thresholds(frozen, reports, model, progress)
+    if thresholds := frozen.thresholds(model):
+        return _extract_by_thresholds(frozen, thresholds, reports, model, progress)
     if workers < 2 or not model.embedded or len(reports) <= CHUNK:
         table, failed = label_table(frozen.programs(), reports, model, progress)
         return Extracted(table, failed)
@@ -64,10 +64,19 @@ def extract(
 
 
 def _extract_by_thresholds(
-    frozen: FrozenProgram, reports: Sequence[Report], model: Model, progress: Callable[[int], None] | None
+    frozen: FrozenProgram,
+    thresholds: Mapping[str, float],
+    reports: Sequence[Report],
+    model: Model,
+    progress: Callable[[int], None] | None,
 ) -> Extracted:
-    thresholds = {f: x.threshold for f, x in frozen.findings.items()}
-    return _extracted(reports, ask_reports(frozen.programs(), reports, model, progress), thresholds)
+    cells = ask_reports(frozen.programs(), reports, model, progress)
+    if all(cell.log_odds is None for finding in thresholds for cell in cells[finding]):
+        raise InputError(
+            f"--model {model.name}: the program has thresholds for its log-odds, and it tells none now; expected a "
+            "server that tells log-probabilities, as when the program was calibrated."
+        )
+    return _extracted(reports, cells, thresholds)
 
 
 def _extract_grouped(
@@ -86,7 +95,7 @@ def _extract_grouped(
 
 
 def _extracted(
-    reports: Sequence[Report], asked: Mapping[str, Sequence[Asked]], thresholds: Mapping[str, float | None]
+    reports: Sequence[Report], asked: Mapping[str, Sequence[Asked]], thresholds: Mapping[str, float]
 ) -> Extracted:
     columns, failed = {}, []
     for finding, cells in asked.items():

@@ -28,7 +28,7 @@ from ranscore.labelling._shapes import Packed, Row, Shape, Units
 from ranscore.labelling._tables import WORDS, Cell, write_rows
 from ranscore.labelling._units import Job, Question, job_of
 from ranscore.labelling.ledger import Ledger
-from ranscore.models import Model
+from ranscore.models import Model, is_endpoint
 from ranscore.models._prices import Price, price_of
 from ranscore.readers import ReportStream
 from ranscore.records import UNANSWERED, LabelTable, Report, Terms
@@ -48,16 +48,16 @@ class Outcome:
     signalled: bool
 
 
-def questions_of(frozen: FrozenProgram, group: GroupPrompt | None = None) -> tuple[Question, ...]:
-    """The questions of a frozen program, in the catalog's order; with `group` they share one call a report."""
+def questions_of(frozen: FrozenProgram, model: Model, group: GroupPrompt | None = None) -> tuple[Question, ...]:
+    """A frozen program's questions for a model, in the catalog's order; with `group` they share one call a report."""
     if group:
         before, after = group.around
         words = ("present", "absent")
         return tuple(Question(f, group.digest(), group.head_of(f), before, after, words) for f in group.findings)
-    made = []
+    made, thresholds = [], frozen.thresholds(model)
     for program in frozen.programs():
         prompt = freeze_prompt(program)
-        threshold = frozen.findings[program.finding].threshold
+        threshold = thresholds.get(program.finding)
         words = (program.form.present, program.form.absent)
         asked = Question(
             program.finding, prompt.digest(), prompt.head, prompt.before, prompt.after, words, threshold=threshold
@@ -94,7 +94,7 @@ class Corpus:
         if grouping == "report":
             model, group = grouped_model(model, frozen.programs())
         self.model, self.ledger, self.gate, self.grouped = model, ledger, gate, group is not None
-        self.job: Job = job_of(questions_of(frozen, group), model)
+        self.job: Job = job_of(questions_of(frozen, model, group), model)
         self.plan = Plan(ledger, stream)
         self.shape: Shape
 
@@ -141,7 +141,11 @@ class Corpus:
 
     def price(self) -> Price | None:
         """The price of the model's tokens, where the list that ships knows it."""
-        return None if self.model.embedded or "/" not in self.model.name else price_of(self.model.name)
+        return price_of(self.model.name) if is_endpoint(self.model.name) else None
+
+    def count_without_odds(self) -> int:
+        """Labels of distinct texts that a threshold was to decide, and that came without log-odds."""
+        return self.shape.count_without_odds() if isinstance(self.shape, Units) else 0
 
     @property
     def findings(self) -> int:

@@ -1,41 +1,45 @@
-"""One time-out for many calls at once, by a single timer: a timer for each costs a tenth of a call."""
+"""One time-out for many calls at once, by a single timer: a timer for each would cost a tenth of a call."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+Task = asyncio.Task[Any]
 
 
 class Deadline:
-    """Ends what runs longer than so many seconds with a TimeoutError; in one event loop, one call a task at a time."""
+    """Cancels the tasks that take longer than so many seconds; in one event loop, one call a task at a time.
+
+    Used as `task = deadline.begin()`, then a try block: `expired(task)` where it was cancelled, `end(task)` finally.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._running: dict[asyncio.Task[Any], float] = {}  # in the order of their ends
-        self._expired: set[asyncio.Task[Any]] = set()
+        self._running: dict[Task, float] = {}  # in the order of their ends
+        self._expired: dict[Task, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def keep(self, work: Awaitable[T]) -> T:
-        """What the work gives; raises TimeoutError where it takes too long."""
+    def begin(self) -> Task:
+        """The task that runs now, whose time begins."""
         task = asyncio.current_task()
         assert task is not None
-        asked = task.cancelling()
         self._running[task] = self._loop.time() + self._seconds
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._sweep)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if task in self._expired and task.uncancel() <= asked:
-                raise TimeoutError from None
-            raise
-        finally:
-            self._running.pop(task, None)
-            self._expired.discard(task)
+        return task
+
+    def expired(self, task: Task) -> bool:
+        """True where its time was over and nobody else cancelled it; then it is no longer cancelled."""
+        asked = self._expired.pop(task, None)
+        return asked is not None and task.uncancel() <= asked
+
+    def end(self, task: Task) -> None:
+        """Its time is no longer measured."""
+        self._running.pop(task, None)
+        if self._expired and self._expired.pop(task, None) is not None:
+            task.uncancel()
 
     def _sweep(self) -> None:
         now = self._loop.time()
@@ -45,7 +49,7 @@ class Deadline:
                 self._timer = self._loop.call_at(end, self._sweep)
                 return
             del self._running[task]
-            self._expired.add(task)
+            self._expired[task] = task.cancelling()
             task.cancel()
 
     def close(self) -> None:

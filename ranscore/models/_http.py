@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,17 @@ class HttpTransport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body; raises aiohttp's errors and TimeoutError."""
         data = self._encoder.encode(question, key, options)
-        return await self._deadline.keep(_post(link, data))
+        task = self._deadline.begin()
+        try:
+            response = await link.session.post(link.url, data=data, allow_redirects=False, proxy=link.proxy)
+            body = await response.read()  # which gives the connection back, also where it fails
+        except CancelledError:
+            if self._deadline.expired(task):
+                raise TimeoutError from None
+            raise
+        finally:
+            self._deadline.end(task)
+        return response.status, response.headers, body
 
     def tokens(self, question: Question) -> int:
         """The prompt's tokens, estimated."""
@@ -88,12 +99,6 @@ class HttpTransport:
         self._deadline.close()
         for link in self._links:
             await link.session.close()
-
-
-async def _post(link: Link, data: bytes) -> tuple[int, Mapping[str, str], bytes]:
-    response = await link.session.post(link.url, data=data, allow_redirects=False, proxy=link.proxy)
-    body = await response.read()  # which gives the connection back, also where it fails
-    return response.status, response.headers, body
 
 
 def _authorization(user: str | None, password: str | None, key: str | None) -> str | None:

@@ -88,9 +88,9 @@ class Window:
     Each epoch (as many attempts as the window is wide, later twice as many) is judged. It doubles at first, later grows
     by its square root, and steps back where the rate of answers rose by less than a third of the growth (where answers
     come within 50 ms, only beyond 32: to handle some at once is cheaper for this side). The share of attempts that the
-    server was too busy for, from a tenth on, cuts it by half that share; so does the share that failed otherwise, as
-    far as it lies above what is usual of this server by more than chance; a latency of twice what it was at the same
-    width cuts it too.
+    server was too busy for, from a tenth on, cuts it by half that share; so does the share that failed otherwise, where
+    it lies above what is usual of this server by more than chance; a latency of twice what it was at the same width
+    cuts it too.
     """
 
     def __init__(self, start: int, ceiling: int, now: float) -> None:

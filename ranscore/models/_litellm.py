@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ranscore.models._base import count_tokens
 from ranscore.models._faults import TOO_LONG, UnknownProviderError
 from ranscore.models._wire import Question
+
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 
 class LitellmTransport:
@@ -23,6 +26,8 @@ class LitellmTransport:
 
         litellm.suppress_debug_info = True
         self._complete = litellm.acompletion
+        for name in _LOGGERS:  # what they log quotes the request
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         return self._addresses or [""]
 
     async def send(

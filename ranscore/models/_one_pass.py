@@ -106,7 +106,7 @@ class OnePass:
 
     def evidence(self, report: str) -> list[list[Evidence]]:
         """The evidence of each finding in the order of `find_evidence`, and equal to it."""
-        if self._lines(report) is None:
+        if self.reads_whole(report):
             return [find_evidence(one, report) for one in self.told]
         gathered: list[list[tuple[int, int, Evidence]]] = [[] for _ in self.told]
         whole, taken_back = read(report), 0
@@ -117,6 +117,19 @@ class OnePass:
                 gathered[one.finding].append((one.rank, at, replace(e, start=e.start + at, end=e.end + at)))
             taken_back = sentence.takes_back
         return [[e for *_, e in sorted(each, key=lambda x: x[:2])] for each in gathered]
+
+    def reads_whole(self, report: str) -> bool:
+        """True for a report of which a sentence cannot be read alone."""
+        return self._lines(report) is None
+
+    def sentences_read(self) -> tuple[int, int]:
+        """How many sentences were remembered when they came up, and how many had to be worked out."""
+        told = self._sentence.cache_info()
+        return told.hits, told.misses
+
+    def forget(self) -> None:
+        """Remembers no sentence."""
+        self._sentence.cache_clear()
 
     def _lines(self, report: str) -> list[str] | None:
         """The sentences that are read; None where one of them cannot be read alone."""

@@ -55,7 +55,9 @@ class Pool:
 
     @property
     def room(self) -> int:
-        """Calls that the windows of the servers hold which are not down, one at least."""
+        """Calls that the windows of the servers hold, one at least; of several, those which are not down."""
+        if len(self.servers) == 1:
+            return int(self.servers[0].window.size)
         return sum(int(s.window.size) for s in self.servers if not s.breaker.open) or 1
 
     def best(self, avoid: Server | None = None) -> Server | None:

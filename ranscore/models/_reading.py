@@ -103,7 +103,7 @@ class Reading:
         """All matches of any of the phrases."""
         found = self._found.get(phrases)
         if found is None:
-            found = tuple(m for p in phrases for m in compile_phrase(p).find(self.text))
+            found = tuple([m for p in _compile_all(phrases, self.text.isascii()) for m in p.find(self.text)])
             self._found[phrases] = found
         return found
 
@@ -224,6 +224,12 @@ class Reading:
 def opens_with_pronoun(sentence: str) -> bool:
     """True where a cue may reach from the sentence to the one before."""
     return bool(_PRONOUN.match(sentence))
+
+
+@lru_cache(maxsize=16384)
+def _compile_all(phrases: tuple[str, ...], plain: bool) -> tuple[Phrase, ...]:
+    """The phrases; for a `plain` text, of ASCII characters only, those that could match one."""
+    return tuple(p for p in map(compile_phrase, phrases) if not plain or any(x.isascii() for x in p.literals))
 
 
 def _is_taken_up(text: str, end: int, stop: int) -> bool:

@@ -1,6 +1,6 @@
 """Times the client of an endpoint against a bare one that sends the same bytes; by hand, from the repository's root.
 
-    python tests/benchmarks/bench_client.py [--calls 4000] [--dspy 100]
+    python tests/benchmarks/bench_client.py [--calls 10000] [--dspy 100]
 
 The servers run in processes of their own. A turn of each way follows the other, and the best turn counts. Shares are
 given of processor seconds (what a call costs this process) and of wall seconds.
@@ -29,7 +29,7 @@ from ranscore.models import open_model  # noqa: E402
 from ranscore.models._wire import Encoder, Question  # noqa: E402
 from ranscore.records import Exemplar, Program, Report  # noqa: E402
 
-NAME, WORDS, TURNS, IN_FLIGHT = "openai/gpt-4o-mini", ("present", "absent"), 20, 64
+NAME, WORDS, TURNS, IN_FLIGHT = "openai/gpt-4o-mini", ("present", "absent"), 6, 64
 FIELDS = {"model": "gpt-4o-mini", "temperature": 0.0, "max_tokens": 16}
 Seconds = tuple[float, float]  # of the processor, of the wall
 
@@ -99,12 +99,12 @@ async def ask_client(base: str, prompt: FrozenPrompt, reports: Sequence[str], in
     opener = open_model(NAME, api_base=base).open_client
     assert opener is not None
     async with opener() as client:
-        rest = iter(reports)
+        rest = iter([f"{prompt.before}{text}{prompt.after}" for text in reports])
         working: set[asyncio.Task[None]] = set()
 
         async def work() -> None:
-            for report in rest:
-                reply = await client.ask(prompt.head, prompt.messages(report)[-1][1], WORDS)
+            for user in rest:
+                reply = await client.ask(prompt.head, user, WORDS)
                 assert reply.text in WORDS, reply
                 if in_flight is None and len(working) < client.room:
                     begin()
@@ -177,12 +177,12 @@ def with_latency(calls: int) -> None:
 def main() -> None:
     """Print rates and shares."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--dspy", type=int, default=100)
     given = parser.parse_args()
     os.environ.setdefault("OPENAI_API_KEY", "none")
     at_once(given.calls, given.dspy)
-    with_latency(given.calls * 4)
+    with_latency(given.calls)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ranscore import catalog
+from ranscore.cohort import Dataset
 from ranscore.extraction.module import FindingModule, FrozenPrompt, freeze_prompt, label_reports, label_table
+from ranscore.freezing import load_frozen, release_path
 from ranscore.models import Model, open_model
 from ranscore.models._base import Message, count_tokens, engine_model
 from ranscore.prompt import neutralize
@@ -278,3 +280,27 @@ def test_failures_are_listed_and_stay_unanswered_in_the_table() -> None:
     assert [(x.report_id, x.finding, x.value) for x in failed] == [("a", catalog.asked_ids()[-1], "unanswered")]
     assert table.column(catalog.asked_ids()[-1]) == {"a": -2}
     assert table.column("no_finding") == {"a": -2}
+
+
+def test_a_table_from_one_pass_is_the_table_from_one_finding_at_a_time(demo_zh: Dataset) -> None:
+    """The same table, and the same progress."""
+    programs = load_frozen(release_path()).programs()
+    model = open_model("lexical")
+    told: list[int] = []
+    together = label_table(programs, demo_zh.reports, model, told.append)
+    assert sum(told) == len(programs) * len(demo_zh.reports)
+    assert together == label_table(programs, demo_zh.reports, replace(model, answer_all=None))
+    assert sum(map(sum, together[0].values)) > len(demo_zh.reports)
+
+
+def test_an_unreadable_answer_among_all_is_listed_and_not_counted() -> None:
+    """Answers of all findings at once are read as strictly as single ones, and listed by finding."""
+    programs = [catalog.seed_program("edema"), catalog.seed_program("atelectasis")]
+    reports = [Report(report_id=i, text=i) for i in "ab"]
+    said = {"a": ["present", "well"], "b": ["perhaps", "Absent."]}
+    model = replace(open_model("scripted"), answer_all=lambda heads, text: said[text])
+    table, failed = label_table(programs, reports, model)
+    assert table.column("edema") == {"a": 1, "b": -2}
+    assert table.column("atelectasis") == {"a": -2, "b": 0}
+    assert [(x.finding, x.report_id) for x in failed] == [("edema", "b"), ("atelectasis", "a")]
+    assert all("was not one of the words" in x.reason and "perhaps" not in x.reason for x in failed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import importlib.util
 import math
 import random
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from ranscore import catalog
 from ranscore.cli import main
+from ranscore.cli.extract import choose_model
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError
 from ranscore.extraction.asking import Asked, ask_reports
@@ -25,8 +28,10 @@ from ranscore.freezing import FrozenProgram, freeze, freeze_finding, load_frozen
 from ranscore.labelling._tuning import folds_of
 from ranscore.labelling.batch import extract
 from ranscore.labelling.calibration import calibrate, fit_finding, fit_threshold, with_thresholds
+from ranscore.labelling.corpus import open_corpus
 from ranscore.models import Model, open_model
 from ranscore.prompt import neutralize, unwrap_report
+from ranscore.readers import read_labels, stream_reports
 from ranscore.records import ABSENT, PRESENT, UNANSWERED
 from ranscore.scoring import score_finding
 
@@ -199,6 +204,50 @@ def test_extraction_decides_by_the_stored_thresholds(
     assert [table.column("pneumothorax")[i] for i in truth] == [int(v == PRESENT) for v in truth.values()]
     assert not program.calibrated
     assert PRESENT not in extract(program, small.reports[:8], opened(shy[0], logprobs=False)).table.column("edema")
+
+
+def test_thresholds_are_of_one_model(
+    shy: tuple[str, Shy], small: Dataset, program: FrozenProgram, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another model answers by itself, the same weights in another place do not; without log-odds it is a mistake."""
+    model = opened(shy[0])
+    made = with_thresholds(program, small, model, calibrate(program, small, model), "kappa", golden=False)
+    assert "pneumothorax" in made.thresholds(model)
+    other = open_model("hosted_vllm/other", api_base=shy[0], logprobs=True)
+    assert made.thresholds(other) == made.thresholds(open_model("lexical")) == {}
+    assert set(extract(made, small.reports[:6], other).table.column("pneumothorax").values()) == {ABSENT}
+    with pytest.raises(InputError, match="has thresholds for its log-odds, and it tells none now"):
+        extract(made, small.reports[:6], opened(shy[0], logprobs=False))
+    assert choose_model(made, "hosted_vllm/other", shy[0]).settings["logprobs"] is True
+    assert "thresholds are left out: they were fitted on hosted_vllm/shy" in capsys.readouterr().err
+    assert choose_model(made, None, shy[0]).name == "hosted_vllm/shy"
+    assert "left out" not in capsys.readouterr().err
+    weights = {"weights": "sha256:ab"}
+    placed = made.model_copy(update={"model": made.model.model_copy(update={"name": "gguf:/a/w", "settings": weights})})
+    moved = dataclasses.replace(model, name="gguf:/b/w", settings=weights)
+    assert placed.thresholds(moved) == made.thresholds(model)
+
+
+def test_the_table_of_extract_is_decided_by_the_thresholds(
+    shy: tuple[str, Shy], small: Dataset, program: FrozenProgram, tmp_path: Path
+) -> None:
+    """Through ledger and table as in memory."""
+    model = opened(shy[0])
+    made = with_thresholds(program, small, model, calibrate(program, small, model), "kappa", golden=False)
+    rows = [("report_id", "report"), *((r.report_id, r.text) for r in small.reports)]
+    with (tmp_path / "reports.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with open_corpus(made, stream_reports(tmp_path / "reports.csv"), model, tmp_path / "ledger") as corpus:
+        corpus.label()
+        assert corpus.write(tmp_path / "labels.csv") == 0
+        assert corpus.count_without_odds() == 0
+    written = read_labels(tmp_path / "labels.csv").column("pneumothorax")
+    assert written == extract(made, small.reports, model).table.column("pneumothorax")
+    assert sum(written.values()) == 20
+    mute = dataclasses.replace(opened(shy[0], logprobs=False), settings=model.settings | {"temperature": 1})
+    with open_corpus(made, stream_reports(tmp_path / "reports.csv"), mute, tmp_path / "ledger") as corpus:
+        corpus.label()
+        assert corpus.count_without_odds() == 60 * len(made.thresholds(mute))
 
 
 def test_every_question_is_asked_once(shy: tuple[str, Shy], small: Dataset, program: FrozenProgram) -> None:

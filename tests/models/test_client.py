@@ -20,6 +20,7 @@ from ranscore.extraction.adapter import UnreadableAnswerError, read_answer
 from ranscore.extraction.module import freeze_prompt, label_reports
 from ranscore.models import open_model
 from ranscore.models._base import Client, Message, Reply
+from ranscore.models._deadline import Deadline
 from ranscore.models._faults import is_unusable
 from ranscore.models._limits import Clock, Tuning
 from ranscore.models._routes import direct_addresses
@@ -473,3 +474,48 @@ def test_operational_settings_are_no_part_of_a_model() -> None:
     assert open_model(NAME, api_base="http://a/v1", rpm=10, tpm=1000, patience=1, timeout=5).settings == plain
     unusual = open_model(NAME, api_base="http://a/v1", logprobs=True, constrain=False).settings
     assert unusual == plain | {"logprobs": True, "constrain": False}
+
+
+def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As other programs do; an address that no_proxy names is asked directly."""
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with FaultServer() as proxy, FaultServer() as server:
+        monkeypatch.setenv("http_proxy", proxy.base.removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert ask("http://reports.invalid/v1", ["x"], constrain=False)[0].text == word_of("x")
+        assert ask(server.base, ["y"], constrain=False)[0].text == word_of("y")
+        assert (dict(proxy.attempts), dict(server.attempts)) == ({"x": 1}, {"y": 1})
+
+
+def test_a_time_out_ends_what_is_late_and_nothing_else() -> None:
+    """One timer for all: what is in time stays, and who is cancelled by another is cancelled, not late."""
+
+    async def work(deadline: Deadline, wait: asyncio.Event) -> str:
+        task = deadline.begin()
+        try:
+            await wait.wait()
+        except asyncio.CancelledError:
+            if deadline.expired(task):
+                return "late"
+            raise
+        finally:
+            deadline.end(task)
+        await asyncio.sleep(0)
+        return "in time"
+
+    async def run() -> list[str | BaseException]:
+        deadline, over, never = Deadline(0.05), asyncio.Event(), asyncio.Event()
+        over.set()
+        tasks = [asyncio.create_task(work(deadline, e)) for e in (over, never, never, over)]
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [t.cancelling() for t in tasks] == [0, 0, 1, 0]
+        deadline.close()
+        return found
+
+    found = asyncio.run(run())
+    assert [str(f) if isinstance(f, str) else type(f) for f in found] == [
+        "in time", "late", asyncio.CancelledError, "in time",
+    ]  # fmt: skip

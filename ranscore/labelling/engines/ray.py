@@ -59,8 +59,6 @@ def _label(job: Job, texts: Mapping[bytes, str]) -> Labels:
 
 def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
     """Asks the desk's units from one Ray actor a machine, each with a client of its own."""
-    if "/" not in model.name.split(":", 1)[0]:
-        raise InputError(f"--engine ray: model {model.name!r} is served by this process; use --engine local.")
     with _ray(workers) as ray:
         asker = ray.remote(num_cpus=1, max_restarts=DEATHS, max_task_retries=DEATHS, max_concurrency=2 * PACKETS)(Asker)
         nodes = max(1, sum(1 for node in ray.nodes() if node["Alive"]))
