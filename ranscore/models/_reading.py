@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from ranscore.catalog import Cues, LanguageFile, languages
+from ranscore.catalog import Cues, languages
 from ranscore.phrases import Match, Phrase, compile_phrase, normalize
+from ranscore.sections import end_of_unread, find_headings
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _VERB = re.compile(
@@ -46,8 +47,6 @@ class CueSet:
     after: tuple[tuple[str, Phrase], ...]
     not_cues: tuple[tuple[str, Phrase], ...]
     terminators: tuple[Phrase, ...]
-    headings: re.Pattern[str]
-    unread: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +68,11 @@ def cue_set() -> CueSet:
         after=tuple((kind, p) for kind in _KINDS for p in _compiled(cues, f"{kind}_after")),
         not_cues=tuple((kind, p) for kind in _KINDS[:2] for p in _compiled(cues, f"not_{kind}")),
         terminators=tuple(_compiled(cues, "terminators")),
-        headings=_heading_pattern(list(languages().values())),
-        unread=frozenset(normalize(h).strip() for x in languages().values() for h in x.sections.unread),
     )
 
 
 def _compiled(cues: list[Cues], name: str) -> list[Phrase]:
     return [compile_phrase(text) for c in cues for text in getattr(c, name)]
-
-
-def _heading_pattern(files: list[LanguageFile]) -> re.Pattern[str]:
-    words = {normalize(h).strip() for f in files for h in (*f.sections.read, *f.sections.unread)}
-    either = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True)) or "(?!)"
-    return re.compile(rf"(?:^|\n)[ #*]*({either})[ *]*(?::|(?= *(?:\n|$)))")
 
 
 @dataclass(frozen=True)
@@ -293,26 +284,17 @@ def read(report: str) -> Reading:
 
 
 def _blank_unread(report: str, text: str) -> str:
-    cues = cue_set()
-    headings = list(cues.headings.finditer(text))
+    headings = find_headings(report, text)
     chars = list(text)
-    for i, m in enumerate(headings):
-        chars[m.start(1) : m.end()] = "\n" * (m.end() - m.start(1))
-        if m.group(1) not in cues.unread:
+    for i, heading in enumerate(headings):
+        if heading.listed or not heading.read:
+            chars[heading.start : heading.end] = "\n" * (heading.end - heading.start)
+        if heading.read:
             continue
-        stop = headings[i + 1].start() if i + 1 < len(headings) else _unread_end(report, text, m.end())
-        chars[m.end() : stop] = "\n" * (stop - m.end())
+        last = i + 1 == len(headings)
+        stop = end_of_unread(report, text, heading.end) if last else headings[i + 1].start
+        chars[heading.end : stop] = "\n" * (stop - heading.end)
     return "".join(chars)
-
-
-def _unread_end(report: str, text: str, at: int) -> int:
-    """Where an unread section ends that no other heading follows: with its line; on the last line with its sentence."""
-    body = re.compile(r" *\n? *\S[^\n]*(?:\n|$)").match(text, at)
-    if body is None:
-        return at  # an empty section
-    first = at + len(body[0]) - len(body[0].lstrip())
-    ends = (i for i in range(first, len(text)) if report[i] == text[i] == "\n")  # no wrapped line
-    return next(ends, body.end())
 
 
 _STOP_WORDS = frozenset(

@@ -8,6 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ID = "report_id"
 OTHER_IDS = ("id", "uid", "study_id", "example_id")
+REFERENCE = (
+    "reference", "ref", "refs", "references", "target", "ground_truth", "groundtruth", "gt", "reference_report",
+)  # fmt: skip
+GENERATED = (
+    "generated", "hyp", "hyps", "hypothesis", "hypotheses", "prediction", "pred", "model_prediction", "candidate",
+    "generated_report", "predictions",
+)  # fmt: skip
+SECTIONS = {
+    "findings": ("section_findings", "findings_section"),
+    "impression": ("section_impression", "impression_section"),
+}
 KNOWN = {
     ID,
     *OTHER_IDS,
@@ -44,6 +55,16 @@ def by_meaning(columns: Iterable[str], given: Mapping[str, str] | None = None) -
         else:
             faults.append(missing_column(column, columns))
     return found, faults
+
+
+def with_roles(found: Mapping[str, str]) -> dict[str, str]:
+    """The columns by folded name, with the roles added that are known by other usual names: two sides, sections."""
+    roles = dict(found)
+    for role, names in {"reference": REFERENCE, "generated": GENERATED, **SECTIONS}.items():
+        column = next((found[name] for name in (role, *names) if name in found), None)
+        if column is not None:
+            roles[role] = column
+    return roles
 
 
 def id_column(found: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ranscore.catalog import finding_id, finding_ids
 from ranscore.errors import UnknownNameError, list_faults
@@ -11,23 +12,33 @@ from ranscore.readers._columns import ID, OTHER_IDS, by_meaning, fold, id_column
 from ranscore.readers._tables import read_table, rows_of
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BESIDE = {"patient_id", "subject_id", "system", "language", "program", "model", "age", "sex", "site", ID, *OTHER_IDS}
 WORDS = {"present": PRESENT, "absent": ABSENT, "uncertain": UNCERTAIN, "unanswered": UNANSWERED, "": UNANSWERED}
 NUMBERS = {1.0: PRESENT, 0.0: ABSENT, -1.0: UNCERTAIN}
 ACCEPTED = "1, 0, -1 or blank (or present, absent, uncertain, unanswered)"
 
 
-def read_labels(path: Path | str, reader: str | None = None, *, clip: bool = False) -> LabelTable:
+def read_labels(
+    path: Path | str, reader: str | None = None, *, clip: bool = False, encoding: str | None = None
+) -> LabelTable:
     """The labels of a wide table: a row a report in the table's order, a column a finding in the catalog's order.
 
     1, 0, -1 and blank (also 1.0, or present, absent, uncertain, unanswered) are read; blank is unanswered (-2). A
     column is named by a finding's id, name or alias. With `clip` other whole numbers are 1 if positive and 0 if not.
     Raises InputError with all faults: values, columns, blank and repeated ids.
     """
-    table, faults = scan_labels(path, reader, clip=clip)
+    return labels_of(read_table(path, reader, encoding=encoding), str(path), clip=clip)
+
+
+def labels_of(table: pd.DataFrame, where: str, *, clip: bool = False) -> LabelTable:
+    """The labels of a table that was read already, as `read_labels`; `where` names it in messages."""
+    labels, faults = _scan(table, clip)
     if faults:
-        raise list_faults(str(path), faults)
-    return table
+        raise list_faults(where, faults)
+    return labels
 
 
 def scan_labels(path: Path | str, reader: str | None = None, *, clip: bool = False) -> tuple[LabelTable, list[str]]:
@@ -36,7 +47,10 @@ def scan_labels(path: Path | str, reader: str | None = None, *, clip: bool = Fal
     A wrong value is unanswered there, a repeated id keeps its first row. Raises InputError only where nothing can be
     read.
     """
-    frame = read_table(path, reader)
+    return _scan(read_table(path, reader), clip)
+
+
+def _scan(frame: pd.DataFrame, clip: bool) -> tuple[LabelTable, list[str]]:
     found, faults = by_meaning(map(str, frame.columns))
     name, more = id_column(found)
     columns, wrong = _finding_columns([str(c) for c in frame.columns if c != name])

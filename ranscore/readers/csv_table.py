@@ -1,4 +1,4 @@
-"""Comma-separated tables with a header row, in UTF-8."""
+"""Comma-separated tables with a header row, in UTF-8 or a declared encoding; gzip too."""
 
 from __future__ import annotations
 
@@ -34,18 +34,26 @@ def _parse(lines: Iterable[str]) -> tuple[list[str], dict[int, list[str]], list[
     rows: dict[int, list[str]] = {}
     faults: list[str] = []
     reader = csv.reader(lines, strict=True)
-    number = 0
+    number = begins = 0
     try:
         for number, fields in enumerate(reader, start=1):
             if not header:
                 header = [name.strip() for name in fields]
             elif fields and len(fields) != len(header):
-                faults.append(f"row {number}: fields: found {len(fields)}, expected {len(header)} as in the header")
+                at = _place(number, begins + 1)
+                faults.append(f"{at}: fields: found {len(fields)}, expected {len(header)} as in the header")
             elif fields:
                 rows[number] = fields
+            begins = reader.line_num
     except csv.Error as fault:
-        faults.append(f"row {number + 1}: {fault}; expected every opening quote to be closed and quotes inside doubled")
+        at = _place(number + 1, begins + 1)
+        faults.append(f"{at}: {fault}; expected every opening quote to be closed and quotes inside doubled")
     return header, rows, faults
+
+
+def _place(row: int, line: int) -> str:
+    """A row as a spreadsheet counts it, with the file's line where that is another number."""
+    return f"row {row}" if row == line else f"row {row}, line {line}"
 
 
 def _header_faults(header: list[str]) -> list[str]:
