@@ -27,6 +27,16 @@ ProgramFile = Annotated[
     Path | None, typer.Option("--program", help="A frozen program; the release when none is named.")
 ]
 
+Sections = Annotated[
+    str,
+    typer.Option(
+        "--sections", help="Sections of the texts that are read, with + between: impression, history …; or all."
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Encoding of text files that are not UTF-8: gb18030, latin-1 …")
+]
+
 
 def model_of(name: str, api_base: str | None) -> Model:
     """The model that the options name."""

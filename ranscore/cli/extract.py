@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import ApiBase, ProgramFile, model_of
+from ranscore.cli._options import ApiBase, Encoding, ProgramFile, Sections, model_of
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def command(
     reports: Annotated[
-        Path, typer.Argument(help="Reports: CSV, Parquet or JSONL with report_id and report (or findings, impression).")
+        Path,
+        typer.Argument(help="Reports in any format of `ranscore guide formats`: a table, a folder, a zip archive."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the labels go: .csv, .parquet or .jsonl.")],
     program: ProgramFile = None,
@@ -29,6 +30,8 @@ def command(
     reader: Annotated[
         str | None, typer.Option("--reader", help="The reports' format, where the suffix does not tell.")
     ] = None,
+    sections: Sections = "findings+impression",
+    encoding: Encoding = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes, embedded model.")] = 2,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Exit 0 although some cells stayed unanswered.")
@@ -39,11 +42,16 @@ def command(
     from ranscore.freezing import load_frozen
     from ranscore.labelling._tables import check_output, write_labels
     from ranscore.labelling.batch import extract
-    from ranscore.readers import read_reports
+    from ranscore.readers import read_table, remarks_of, reports_of
+    from ranscore.sections import choose_sections, read_policy
 
+    policy = read_policy(sections)
     frozen = load_frozen(program)
     check_output(output)
-    texts = read_reports(reports, reader=reader)
+    read = read_table(reports, reader, encoding=encoding)
+    texts, remarks = choose_sections(reports_of(read, str(reports)), policy)
+    for remark in (*remarks_of(read), *remarks):
+        typer.echo(remark, err=True)
     answering = choose_model(frozen, model, api_base)
     with progress_bar() as progress:
         advance = progress(len(texts) * len(frozen.findings))

@@ -13,7 +13,7 @@ from ranscore.readers._labels import labels_of, read_labels, scan_labels
 from ranscore.readers._notes import inline_notes_of, read_notes
 from ranscore.readers._opening import remark
 from ranscore.readers._pairs import Pairs, SystemReports, read_folder, read_pairs
-from ranscore.readers._reports import read_reports, reports_of, texts_by_id
+from ranscore.readers._reports import Side, read_reports, reports_of, texts_by_id
 from ranscore.readers._tables import read_table, remarks_of, rows_of
 from ranscore.readers._votes import CellValue, read_decisions, scan_votes
 
@@ -22,6 +22,7 @@ __all__ = [
     "Glance",
     "Pairs",
     "ReadSide",
+    "Side",
     "SystemReports",
     "inline_notes_of",
     "labels_of",

@@ -111,8 +111,9 @@ def _roles(table: pd.DataFrame, where: str, columns: Mapping[str, str], side: Si
     found = with_roles(plain)
     sides = {"reference", "generated"} & found.keys()
     name, more = id_column(found)
-    rows_pair = len(sides) == 2 and not any(key in found for key in (ID, *OTHER_IDS))
-    faults += [] if rows_pair else more
+    if more and len(sides) == 2:  # the rows pair the two sides: any id names them, or their number
+        name, more = next((found[key] for key in (ID, *OTHER_IDS) if key in found), ""), []
+    faults += more
     if not {"report", *HEADINGS} & {*found, *columns}:
         if not sides:
             faults.append(missing_column("report", names, "expected it, or findings, impression or both"))
