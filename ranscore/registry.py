@@ -8,7 +8,8 @@ extensions, named as their files with `-` for `_`. Other distributions add to a 
 from __future__ import annotations
 
 import pkgutil
-from importlib import import_module, util
+from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,19 @@ def _folder(group: str) -> list[str]:
 
 def names(group: str) -> list[str]:
     """The registered names of a group, sorted; nothing is imported."""
-    own = [m.name.replace("_", "-") for m in pkgutil.iter_modules(_folder(group)) if not m.name.startswith("_")]
-    return sorted({*own, *(e.name for e in entry_points(group=f"ranscore.{group}"))})
+    return sorted({*_own(group), *(e.name for e in entry_points(group=f"ranscore.{group}"))})
+
+
+@lru_cache(maxsize=64)
+def _own(group: str) -> tuple[str, ...]:
+    return tuple(m.name.replace("_", "-") for m in pkgutil.iter_modules(_folder(group)) if not m.name.startswith("_"))
 
 
 def load(group: str, name: str) -> Any:
     """The module (or the entry point's object) behind a name; raises UnknownNameError with the near misses."""
-    module = f"ranscore.{group}.{name.replace('-', '_')}"
+    if name in _own(group):
+        return import_module(f"ranscore.{group}.{name.replace('-', '_')}")
     if name in names(group):
-        if util.find_spec(module) is not None:
-            return import_module(module)
         for entry in entry_points(group=f"ranscore.{group}", name=name):
             return entry.load()
     raise UnknownNameError(group.rstrip("s") if group != "search" else "optimizer", name, names(group))

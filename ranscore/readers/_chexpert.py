@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.catalog import finding_id, findings
 from ranscore.errors import InputError, UnknownNameError, list_faults
-from ranscore.readers._columns import fold
+from ranscore.readers._columns import fold, listed
 from ranscore.readers._opening import remark
 from ranscore.readers._tables import text_table
 
@@ -58,7 +58,7 @@ def label_table(path: Path, table: pd.DataFrame, ids: Sequence[str], patients: S
     kept = [f for f in found if f != NO_FINDING]
     if len(kept) < LEAST:
         raise InputError(
-            f"{path}: found {len(kept)} of CheXpert's observations among the columns {', '.join(columns)}; "
+            f"{path}: found {len(kept)} of CheXpert's observations among the columns {listed(list(columns))}; "
             "expected e.g. 'Cardiomegaly', 'Edema', 'Pneumothorax'."
         )
     rows: dict[str, list[str]] = {}

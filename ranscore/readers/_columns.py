@@ -33,6 +33,7 @@ KNOWN = {
     "note_id",
 }
 NAMED = 5
+SHOWN = 40
 
 
 def fold(name: str) -> str:
@@ -84,8 +85,14 @@ def missing_column(wanted: str, columns: Sequence[str], expected: str = "rename 
     """One sentence: the column that is missing, the near misses that mean nothing else, all that are there."""
     free = {fold(c): c for c in columns if fold(c) not in KNOWN}
     near = [free[n] for n in difflib.get_close_matches(fold(wanted), free, n=3, cutoff=0.6)]
-    offer = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"no column is called {wanted!r}; {offer}columns there: {', '.join(columns)}; {expected}"
+    offer = f"did you mean {' or '.join(f'{name!r:.60}' for name in near)}? " if near else ""
+    return f"no column is called {wanted!r:.80}; {offer}columns there: {listed(columns)}; {expected}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a message can hold them: long ones cut, and so is a long list."""
+    rest = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
+    return ", ".join(f"{name:.60}" for name in names[:SHOWN]) + rest
 
 
 def id_faults(ids: Sequence[str], places: Sequence[str]) -> Iterator[str]:
@@ -97,6 +104,6 @@ def id_faults(ids: Sequence[str], places: Sequence[str]) -> Iterator[str]:
         yield f"{place}: the report id is blank; expected one for every report"
     twice = {report_id: at for report_id, at in seen.items() if len(at) > 1}
     if twice:
-        named = "; ".join(f"{i!r} in {' and '.join(at[:3])}" for i, at in list(twice.items())[:NAMED])
+        named = "; ".join(f"{i!r:.60} in {' and '.join(at[:3])}" for i, at in list(twice.items())[:NAMED])
         rest = f"; and {len(twice) - NAMED} more" if len(twice) > NAMED else ""
         yield f"found report ids more than once: {named}{rest}; expected one row a report"

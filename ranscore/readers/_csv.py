@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
 from ranscore.readers import csv_table
-from ranscore.readers._columns import fold
+from ranscore.readers._columns import fold, listed
 from ranscore.readers._opening import open_text
 from ranscore.readers._tables import text_table
 
@@ -28,7 +28,7 @@ def read_layout(path: Path, wanted: Sequence[str], what: str, rename: Mapping[st
     missing = [name for name in wanted if name not in folded]
     if missing:
         raise InputError(
-            f"{path}: no column is called {' or '.join(map(repr, missing))}; columns there: {', '.join(given[:30])}; "
+            f"{path}: no column is called {' or '.join(map(repr, missing))}; columns there: {listed(given)}; "
             f"expected {what}."
         )
     names = [(rename or {}).get(name, name) for name in folded]

@@ -76,14 +76,14 @@ def object_records(path: Path, value: Any) -> Records:
         items = ((str(number), item) for number, item in enumerate(value, start=1))
         keys = []
     else:
-        raise InputError(f"{path}: found {value!r:.40}, expected a list or an object of reports.")
+        raise InputError(f"{path}: found {kind_of(value)}, expected a list or an object of reports.")
     found, faults = [], []
     for number, (place, item) in enumerate(items):
         if isinstance(item, dict):
             given = {"report_id": keys[number], **item} if keys else item
             found.append((place, given))
         else:
-            faults.append(f"item {place}: found {item!r:.40}, expected an object")
+            faults.append(f"item {place}: found {kind_of(item)}, expected an object")
     if faults:
         raise list_faults(str(path), faults)
     return found
@@ -111,16 +111,24 @@ def _missing(records: Records, wanted: Sequence[str], what: str) -> Iterator[str
     for place, record in records:
         lacking = [key for key in wanted if key not in record]
         if lacking:
-            there = ", ".join(map(str, list(record)[:8])) or "none"
+            there = ", ".join(f"{key:.40}" for key in list(record)[:8]) or "none"
             named = ", ".join(map(repr, lacking))
             yield f"item {place}: no key is called {named}; keys there: {there}; expected {what}"
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words: its content could be a report's."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+    return names.get(type(value), "another value")
 
 
 def texts_of(path: Path, value: Any, name: str) -> list[str]:
     """A JSON list of texts; raises InputError with the items that are none."""
     if not isinstance(value, list):
-        raise InputError(f"{path}: {name!r} is {value!r:.40}, expected a list of texts.")
-    faults = [f"{name!r}, item {n}: found {t!r:.40}, expected a text" for n, t in enumerate(value, 1) if _no_text(t)]
+        raise InputError(f"{path}: {name!r} is {kind_of(value)}, expected a list of texts.")
+    faults = [f"{name!r}, item {n}: found {kind_of(t)}, expected a text" for n, t in enumerate(value, 1) if _no_text(t)]
     if faults:
         raise list_faults(str(path), faults)
     return ["" if text is None else text for text in value]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.catalog import finding_id, finding_ids
 from ranscore.errors import UnknownNameError, list_faults
-from ranscore.readers._columns import ID, OTHER_IDS, by_meaning, fold, id_column, id_faults
+from ranscore.readers._columns import ID, OTHER_IDS, by_meaning, fold, id_column, id_faults, listed
 from ranscore.readers._tables import read_table, rows_of
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
 
@@ -79,13 +79,13 @@ def _finding_columns(columns: list[str]) -> tuple[dict[str, str], list[str]]:
         try:
             finding = finding_id(column)
         except UnknownNameError as fault:
-            faults.append(f"column {column!r}: {fault} Rename the column or take it out")
+            faults.append(f"column {column!r:.60}: {fault!s:.300} Rename the column or take it out")
             continue
         first = found.setdefault(finding, column)
         if fold(first) != fold(column):
             faults.append(f"the columns {first!r} and {column!r} are the same finding; take one of them out")
     if not found and not faults:
-        there = ", ".join(columns) or "none beside the id"
+        there = listed(columns) or "none beside the id"
         faults.append(f"no column is a finding; columns there: {there}; expected e.g. 'Pneumothorax'")
     return found, faults
 
@@ -104,4 +104,4 @@ def label_value(text: str, *, clip: bool = False) -> int | None:
 
 
 def _wrong_value(place: str, report_id: str, column: str, value: str) -> str:
-    return f"{place}, report {report_id!r}, column {column!r}: found {value!r:.60}, expected {ACCEPTED}"
+    return f"{place}, report {report_id!r:.60}, column {column!r:.60}: found {value!r:.60}, expected {ACCEPTED}"

@@ -69,7 +69,8 @@ def text_table(
 
     if not rows:
         raise InputError(f"{path}: found no rows, expected at least one.")
-    twice = [f"the column {name!r} stands {n} times, expected once" for name, n in Counter(columns).items() if n > 1]
+    times = Counter(columns).items()
+    twice = [f"the column {name!r:.60} stands {n} times, expected once" for name, n in times if n > 1]
     if twice:
         raise list_faults(str(path), twice)
     holes = list(_nul_faults(columns, rows, places, place))
@@ -87,7 +88,7 @@ def _nul_faults(
             continue
         for column, cell in zip(columns, row, strict=True):
             if "\x00" in cell:
-                yield f"{place} {at}, column {column!r}: found a NUL byte, which no text holds; save the file again"
+                yield f"{place} {at}, column {column!r:.60}: found a NUL byte, which no text holds; save the file again"
 
 
 def as_text(value: Any) -> str:

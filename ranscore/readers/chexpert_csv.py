@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
 from ranscore.readers._chexpert import is_family, label_table
+from ranscore.readers._columns import listed
 from ranscore.readers._csv import read_layout
 from ranscore.readers._glance import Glance
 
@@ -39,7 +40,7 @@ def read(path: Path) -> pd.DataFrame:
     column = next((name for name in PLACES if name in table), None)
     if column is None:
         raise InputError(
-            f"{path}: no column is called 'Path'; columns there: {', '.join(map(str, table.columns))}; "
+            f"{path}: no column is called 'Path'; columns there: {listed([str(c) for c in table.columns])}; "
             "expected CheXpert's labels."
         )
     found = [study_of(str(place)) for place in table[column]]

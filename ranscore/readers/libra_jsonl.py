@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError
 from ranscore.readers import jsonl_table
+from ranscore.readers._columns import listed
 from ranscore.readers._glance import Glance
 from ranscore.readers._tables import text_table
 
@@ -35,7 +36,7 @@ def read(path: Path) -> pd.DataFrame:
     present = [name for name in TEXTS if name in table]
     if "question_id" not in table or not present:
         raise InputError(
-            f"{path}: keys there: {', '.join(map(str, table.columns))}; expected question_id and one of "
+            f"{path}: keys there: {listed([str(c) for c in table.columns])}; expected question_id and one of "
             f"{', '.join(TEXTS)}."
         )
     sections = [name for name in present if name in ("findings", "impression")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ranscore.errors import InputError
 from ranscore.readers._csv import read_bare
 from ranscore.readers._glance import Glance
 from ranscore.readers._tables import text_table
@@ -28,5 +29,8 @@ def recognises(glance: Glance) -> bool:
 
 def read(path: Path) -> pd.DataFrame:
     """The columns report_id (the row's number) and report; raises InputError."""
-    rows = [[str(number), text] for number, (text,) in enumerate(read_bare(path, 1), start=1)]
+    texts = read_bare(path, 1)
+    if not any(text.strip() for (text,) in texts):
+        raise InputError(f"{path}: found only blank rows; expected one report a row.")
+    rows = [[str(number), text] for number, (text,) in enumerate(texts, start=1)]
     return text_table(path, ("report_id", "report"), rows, range(1, len(rows) + 1), "row")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ranscore.errors import InputError, list_faults
 from ranscore.readers import radeval_lists
 from ranscore.readers._glance import Glance
-from ranscore.readers._json import load_json
+from ranscore.readers._json import kind_of, load_json
 from ranscore.readers._tables import text_table
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def read(path: Path) -> pd.DataFrame:
     """The columns report_id and report; `{id: text}` is read too. Raises InputError with all faults."""
     data = load_json(path)
     if not isinstance(data, dict):
-        raise InputError(f"{path}: found {data!r:.40}, expected an object of ids with one text each.")
+        raise InputError(f"{path}: found {kind_of(data)}, expected an object of ids with one text each.")
     rows, faults = [], []
     for report_id, value in data.items():
         texts = value if isinstance(value, list) else [value]
         if len(texts) == 1 and isinstance(texts[0], str):
             rows.append([report_id, texts[0]])
         else:
-            faults.append(f"key {report_id!r:.60}: found {value!r:.40}, expected one text in a list")
+            faults.append(f"key {report_id!r:.60}: found {kind_of(value)}, expected one text in a list")
     if faults:
         raise list_faults(str(path), faults)
     return text_table(path, ("report_id", "report"), rows, range(1, len(rows) + 1), "item")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError
+from ranscore.readers._columns import listed
 from ranscore.readers._glance import Glance
-from ranscore.readers._json import load_json, texts_of
+from ranscore.readers._json import kind_of, load_json, texts_of
 from ranscore.readers._opening import open_text
 from ranscore.readers._tables import text_table
 
@@ -43,13 +44,13 @@ def read(path: Path) -> pd.DataFrame:
         return text_table(path, ("report_id", "report"), rows, range(1, len(rows) + 1), "line")
     data = load_json(path)
     if not isinstance(data, dict):
-        raise InputError(f"{path}: found {data!r:.40}, expected an object with the lists references and hypotheses.")
+        raise InputError(f"{path}: found {kind_of(data)}, expected an object with the lists references and hypotheses.")
     lists = {}
     for side, names in (("reference", REFERENCES), ("generated", HYPOTHESES)):
         name = next((n for n in names if n in data), None)
         if name is None:
             raise InputError(
-                f"{path}: no key is called {names[0]!r}; keys there: {', '.join(list(data)[:10])}; "
+                f"{path}: no key is called {names[0]!r}; keys there: {listed(list(data))}; "
                 "expected the lists references and hypotheses."
             )
         lists[side] = texts_of(path, data[name], name)
