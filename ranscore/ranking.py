@@ -150,8 +150,10 @@ def _label(pairs: Pairs, made: RanScore, progress: Progress | None) -> _Labels:
     from ranscore.labelling.batch import extract
 
     every = (report for system in pairs.systems for side in (system.reference, system.generated) for report in side)
-    texts = list(dict.fromkeys(report.text for report in every))
-    reports = [Report(report_id=str(number), text=text) for number, text in enumerate(texts)]
+    texts: dict[str, Report] = {}
+    for report in every:
+        texts.setdefault(report.text, report)
+    reports = [report.model_copy(update={"report_id": str(n)}) for n, report in enumerate(texts.values())]
     advance = progress(len(reports) * len(made.frozen.findings)) if progress else None
     table = extract(made.frozen, reports, made.model, workers=2, progress=advance).table
     return _Labels(table.findings, dict(zip(texts, table.values, strict=True)))

@@ -63,6 +63,8 @@ def command(
         check_output(labels)
     frozen = freeze_seed() if seed_program else load_frozen(program)
     cohort, answering = open_dataset(dataset, data), choose_model(frozen, model, api_base)
+    for remark in cohort.remarks:
+        typer.echo(remark, err=True)
     policies = Policies(unanswered="allow-partial" if allow_partial else "refuse", no_finding="as-given")
     if split and part == "heldout":
         report, table = _score_heldout(frozen, cohort, split, answering, policies, resamples, mlruns)

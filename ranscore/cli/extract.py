@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     reports: Annotated[
         Path,
-        typer.Argument(help="Reports in any format of `ranscore guide formats`: a table, a folder, a zip archive."),
+        typer.Argument(help="Reports in any format (`ranscore guide formats`), or a dataset's name or card."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the labels go: .csv, .parquet or .jsonl.")],
     program: ProgramFile = None,
@@ -38,20 +38,15 @@ def command(
     ] = False,
 ) -> None:
     """Label reports with a frozen program: 1, 0 or unanswered for every finding."""
+    from ranscore.cli._reports import read_texts
     from ranscore.errors import IncompleteError
     from ranscore.freezing import load_frozen
     from ranscore.labelling._tables import check_output, write_labels
     from ranscore.labelling.batch import extract
-    from ranscore.readers import read_table, remarks_of, reports_of
-    from ranscore.sections import choose_sections, read_policy
 
-    policy = read_policy(sections)
     frozen = load_frozen(program)
     check_output(output)
-    read = read_table(reports, reader, encoding=encoding)
-    texts, remarks = choose_sections(reports_of(read, str(reports)), policy)
-    for remark in (*remarks_of(read), *remarks):
-        typer.echo(remark, err=True)
+    texts = read_texts(reports, reader, encoding, sections)
     answering = choose_model(frozen, model, api_base)
     with progress_bar() as progress:
         advance = progress(len(texts) * len(frozen.findings))

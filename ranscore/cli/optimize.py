@@ -91,6 +91,8 @@ def _session(
     from ranscore.splitting import development_part, load_split
 
     opened = open_dataset(dataset, data)
+    for remark in opened.remarks:
+        typer.echo(remark, err=True)
     added = read_notes(notes) if notes else ()
     faults = check_notes(added, {r.report_id: r for r in opened.reports})
     if faults:

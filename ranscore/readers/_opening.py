@@ -115,7 +115,7 @@ def _codec(where: str, declared: str) -> str:
             f"{where}: no encoding is called {declared!r}; expected e.g. utf-8, gb18030 or latin-1."
         ) from None
     try:
-        b"".decode(found.name)
+        b"    ".decode(found.name, errors="ignore")
     except LookupError:
         raise InputError(f"{where}: {declared!r} is no encoding of text; expected e.g. utf-8 or gb18030.") from None
     return name

@@ -134,6 +134,9 @@ PADCHEST = [
     "Labels",
 ]
 
+STUDY = ["subject_id", "study_id", *OBSERVATIONS]
+IMAGE = {"bytes": b"\xff", "path": "a"}
+
 SAMPLES = {
     "mimic-txt": Sample("mimic-txt", MIMIC, MIMIC_TEXTS, tree=True),
     "mimic-txt-zip": Sample("mimic-txt", {"mimic-cxr-reports.zip": zipped(MIMIC)}, MIMIC_TEXTS),
@@ -150,19 +153,20 @@ SAMPLES = {
                              {"50000001": A, "50000002": B}),
     "mimic-labels": Sample(
         "mimic-labels",
-        {"mimic-cxr-2.0.0-chexpert.csv": table(["subject_id", "study_id", *OBSERVATIONS], [[10, 5, *ROW], [11, 6, *CLEAR]])},
+        {"mimic-cxr-2.0.0-chexpert.csv": table(STUDY, [[10, 5, *ROW], [11, 6, *CLEAR]])},
         labels={"5": FAMILY, "6": {"pleural_effusion": 0, "pneumothorax": 0}},
     ),
     "mimic-labels-gz": Sample(
         "mimic-labels",
-        {"mimic-cxr-2.0.0-negbio.csv.gz": gzip.compress(table(["subject_id", "study_id", *OBSERVATIONS], [[10, 5, *ROW]]))},
+        {"mimic-cxr-2.0.0-negbio.csv.gz": gzip.compress(table(STUDY, [[10, 5, *ROW]]))},
         labels={"5": FAMILY},
     ),
     "chexpert-csv": Sample(
         "chexpert-csv",
         {"train.csv": table(
             ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS],
-            [[f"CheXpert-v1.0/train/patient00001/study1/view{n}.jpg", "Female", 68, "Frontal", "AP", *ROW] for n in (1, 2)],
+            [[f"CheXpert-v1.0/train/patient00001/study1/view{n}.jpg", "Female", 68, "Frontal", "AP", *ROW]
+             for n in (1, 2)],
         )},
         labels={"patient00001/study1": FAMILY},
     ),
@@ -174,8 +178,14 @@ SAMPLES = {
         "chexpert-labeler-csv", {"labeled_reports.csv": table(["Reports", *OBSERVATIONS], [[A, *ROW], [B, *CLEAR]])},
         labels={"1": FAMILY, "2": {"pleural_effusion": 0}},
     ),
-    "openi-csv": Sample("csv-table", {"reports.csv": table(["uid", "findings", "impression", "mesh"], [[1, A, "", "x"], [2, B, "", "normal"]])}, HEADED),
-    "openi-xml": Sample("openi-xml", {f"ecgen/{n}.xml": XML.format(n, t).encode() for n, t in TWO.items()}, HEADED, tree=True),
+    "openi-csv": Sample(
+        "csv-table",
+        {"reports.csv": table(["uid", "findings", "impression", "mesh"], [[1, A, "", "x"], [2, B, "", "normal"]])},
+        HEADED,
+    ),
+    "openi-xml": Sample(
+        "openi-xml", {f"ecgen/{n}.xml": XML.format(n, t).encode() for n, t in TWO.items()}, HEADED, tree=True
+    ),
     "padchest-csv": Sample(
         "padchest-csv",
         {"PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv": table(
@@ -198,49 +208,72 @@ SAMPLES = {
     ),
     "rexgradient-json": Sample(
         "rexgradient-json",
-        {"train_metadata_view_position.json": js({n: {"id": n, **REX, "Findings": t, "Impression": ""} for n, t in TWO.items()})},
+        {"train_metadata_view_position.json": js(
+            {n: {"id": n, **REX, "Findings": t, "Impression": ""} for n, t in TWO.items()}
+        )},
         HEADED,
     ),
     "huggingface-folder": Sample(
         "huggingface-folder",
-        {f"data/{s}-00000-of-00001.parquet": parquet([{"findings": t, "impression": "", "image": {"bytes": b"\xff", "path": "a"}}])
+        {f"data/{s}-00000-of-00001.parquet": parquet([{"findings": t, "impression": "", "image": IMAGE}])
          for s, t in (("train", A), ("test", B))} | {"README.md": b"---\n"},
         {"test-1": HEADED["2"], "train-1": HEADED["1"]}, tree=True,
     ),
     "rexrank-json": Sample(
         "rexrank-json",
-        {"prediction.json": js({n: {"section_findings": t, "section_impression": "", "image_path": [], "model_prediction": B}
-                                for n, t in TWO.items()})},
+        {"prediction.json": js(
+            {n: {"section_findings": t, "section_impression": "", "image_path": [], "model_prediction": B}
+             for n, t in TWO.items()}
+        )},
         BOTH, reference=HEADED,
     ),
-    "radfact-csv": Sample("radfact-csv", {"examples.csv": table(["example_id", "prediction", "target"], [[1, B, A], [2, B, B]])}, BOTH, reference=TWO),
-    "radeval-lists": Sample("radeval-lists", {"data.json": js({"references": [A, B], "hypotheses": [B, B]})}, BOTH, reference=TWO),
+    "radfact-csv": Sample(
+        "radfact-csv", {"examples.csv": table(["example_id", "prediction", "target"], [[1, B, A], [2, B, B]])},
+        BOTH, reference=TWO,
+    ),
+    "radeval-lists": Sample(
+        "radeval-lists", {"data.json": js({"references": [A, B], "hypotheses": [B, B]})}, BOTH, reference=TWO
+    ),
     "radeval-tok": Sample("radeval-lists", {"hyps.tok": f"{A}\n{B}\n".encode()}, TWO),
-    "radeval-jsonl": Sample("jsonl-table", {"data.jsonl": lines([{"ref": A, "hyp": B}, {"ref": B, "hyp": B}])}, BOTH, reference=TWO),
+    "radeval-jsonl": Sample(
+        "jsonl-table", {"data.jsonl": lines([{"ref": A, "hyp": B}, {"ref": B, "hyp": B}])}, BOTH, reference=TWO
+    ),
     "r2gen-csv": Sample("r2gen-csv", {"res.csv": table([], [[A], [B]])}, TWO),
     "r2gengpt-json": Sample("r2gengpt-json", {"test_result.json": js({n: [t] for n, t in TWO.items()})}, TWO),
     "rgrg-txt": Sample(
         "rgrg-txt",
-        {"reports.txt": "".join(f"Image path: /x/{n}.jpg\nGenerated report: {t}\n\n{'=' * 30}\n\n" for n, t in TWO.items()).encode()},
+        {"reports.txt": "".join(
+            f"Image path: /x/{n}.jpg\nGenerated report: {t}\n\n{'=' * 30}\n\n" for n, t in TWO.items()
+        ).encode()},
         TWO,
     ),
     "promptmrg-txt": Sample(
         "promptmrg-txt",
-        {"generated_sentences.txt": "".join(f"Sample {n}:\nGround Truth: {t}\nGenerated: {B}\n\n" for n, t in TWO.items()).encode()},
+        {"generated_sentences.txt": "".join(
+            f"Sample {n}:\nGround Truth: {t}\nGenerated: {B}\n\n" for n, t in TWO.items()
+        ).encode()},
         BOTH, reference=TWO,
     ),
     "libra-jsonl": Sample(
         "libra-jsonl",
-        {"answers.jsonl": lines([{"question_id": n, "prompt": "Describe.", "text": t, "answer_id": "x", "model_id": "m", "metadata": {}}
-                                 for n, t in TWO.items()])},
+        {"answers.jsonl": lines(
+            [{"question_id": n, "prompt": "Describe.", "text": t, "answer_id": "x", "metadata": {}}
+             for n, t in TWO.items()]
+        )},
         TWO,
     ),
-    "xraygpt-json": Sample("xraygpt-json", {"filter_cap.json": js({"annotations": [{"image_id": n, "caption": t} for n, t in TWO.items()]})}, TWO),
+    "xraygpt-json": Sample(
+        "xraygpt-json",
+        {"filter_cap.json": js({"annotations": [{"image_id": n, "caption": t} for n, t in TWO.items()]})},
+        TWO,
+    ),
     "json-table": Sample("json-table", {"a.json": js([{"id": n, "report": t} for n, t in TWO.items()])}, TWO),
     "jsonl-table": Sample("jsonl-table", {"a.jsonl": lines([{"id": n, "report": t} for n, t in TWO.items()])}, TWO),
     "csv-table": Sample("csv-table", {"a.csv": table(["id", "report"], list(TWO.items()))}, TWO),
     "xlsx-table": Sample("xlsx-table", {"a.xlsx": sheet([["id", "report"], *TWO.items()])}, TWO),
-    "parquet-table": Sample("parquet-table", {"a.parquet": parquet([{"id": n, "report": t} for n, t in TWO.items()])}, TWO),
+    "parquet-table": Sample(
+        "parquet-table", {"a.parquet": parquet([{"id": n, "report": t} for n, t in TWO.items()])}, TWO
+    ),
 }  # fmt: skip
 
 
