@@ -18,8 +18,8 @@ from ranscore.catalog import asked_ids, pick, read_yaml
 from ranscore.errors import InputError, list_faults
 from ranscore.readers import (
     inline_notes_of,
+    labels_of,
     read_decisions,
-    read_labels,
     read_notes,
     read_table,
     remarks_of,
@@ -108,7 +108,7 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
     folders = (_data_folder(card, home, data), home)
     parts = _read_parts(card, folders[0])
     reports, remarks = _reports(card, parts)
-    reference = _read_reference(card, folders, parts)
+    reference, told = _read_reference(card, folders, parts)
     notes = _read_notes(card, folders, parts)
     reports, reference, left_out = _covered(card, reports, reference)
     faults = list(_join_faults(reports, reference, notes))
@@ -124,7 +124,7 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
         notes=notes,
         digest=digest_reports(reports),
         reference_digest=digest_of({"findings": reference.findings, "values": rows}),
-        remarks=(*remarks, *left_out),
+        remarks=(*remarks, *told, *left_out),
     )
 
 
@@ -308,7 +308,8 @@ def _locate(card: Card, folders: Sequence[Path], patterns: Sequence[str]) -> lis
     return [file for files in found.values() for file in files]
 
 
-def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> LabelTable:
+def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> tuple[LabelTable, tuple[str, ...]]:
+    """The reference, and what the user should know of its file."""
     source = card.reference
     if source is None:
         raise InputError(
@@ -316,14 +317,16 @@ def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part])
             "card one of kind labels or raters."
         )
     if source.kind == "raters":
-        return read_rater_reference(_locate(card, folders, source.paths), source.minimum).table
+        return read_rater_reference(_locate(card, folders, source.paths), source.minimum).table, ()
     if source.mapping is None:
-        table = read_labels(_locate(card, folders, source.paths)[0], source.reader, encoding=source.encoding)
+        path = _locate(card, folders, source.paths)[0]
+        read = read_table(path, source.reader, encoding=source.encoding)
+        table = labels_of(read, str(path))
         complete = NO_FINDING in table.findings or not set(asked_ids()) <= set(table.findings)
-        return table if complete else derive_no_finding(table)
+        return table if complete else derive_no_finding(table), remarks_of(read)
     mapping = _locate(card, folders, [source.mapping])[0]
     codes = {i: text for p in parts for i, text in texts_by_id(p.table, p.where, "mesh", columns=p.columns).items()}
-    return mesh_reference(codes, mesh_rules(rows_of(read_table(mapping)), str(mapping)))
+    return mesh_reference(codes, mesh_rules(rows_of(read_table(mapping)), str(mapping))), ()
 
 
 def _read_notes(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> tuple[ErrorNote, ...]:

@@ -63,12 +63,16 @@ def label_table(path: Path, table: pd.DataFrame, ids: Sequence[str], patients: S
         )
     rows: dict[str, list[str]] = {}
     first: dict[str, object] = {}
+    closed: dict[tuple[str, ...], list[str]] = {}
     faults, blank = [], 0
     cells = [[str(v) for v in table[found[f]]] for f in kept]
     for number, (place, report_id) in enumerate(zip(table.index, ids, strict=True)):
-        given = {f: column[number].strip() for f, column in zip(kept, cells, strict=True)}
-        blank += sum(not value for value in given.values())
-        row = [_closed(given, f) for f in kept]
+        values = tuple(column[number].strip() for column in cells)
+        blank += values.count("")
+        row = closed.get(values)
+        if row is None:
+            given = dict(zip(kept, values, strict=True))
+            row = closed[values] = [_closed(given, f) for f in kept]
         if rows.setdefault(report_id, row) != row:
             faults.append(f"{table.index.name} {place}: other labels of {report_id!r:.80} than in {first[report_id]}")
         first.setdefault(report_id, f"{table.index.name} {place}")
@@ -77,9 +81,9 @@ def label_table(path: Path, table: pd.DataFrame, ids: Sequence[str], patients: S
     _remark(path, found, len(table), len(rows), blank)
     group = dict(zip(ids, patients, strict=True)) if patients else {}
     extra = ["patient_id"] if group else []
-    values = [[i, *([group[i]] if group else []), *row] for i, row in rows.items()]
+    table_rows = [[i, *([group[i]] if group else []), *row] for i, row in rows.items()]
     places = [str(place).rsplit(" ", 1)[-1] for place in (first[i] for i in rows)]
-    return text_table(path, ["report_id", *extra, *kept], values, places, str(table.index.name))
+    return text_table(path, ["report_id", *extra, *kept], table_rows, places, str(table.index.name))
 
 
 def _closed(given: Mapping[str, str], finding: str) -> str:
