@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ranscore.errors import IncompleteError, InputError
 from ranscore.models import Model
-from ranscore.readers import read_labels_or_reports
+from ranscore.readers import read_side
 from ranscore.records import UNANSWERED, LabelTable, Report
 from ranscore.scoring import Policies, ScoreReport, score_labels
 from ranscore.scoring import frame_of as frame_of
+from ranscore.sections import choose_sections, read_policy
 
 # DSPy comes with freezing and labelling: imported only where a program is used, so that scoring tables stays quick.
 if TYPE_CHECKING:
     import pandas as pd
 
     from ranscore.freezing import FrozenProgram
+    from ranscore.readers import Side
 
 Progress = Callable[[int], Callable[[int], None]]
 
@@ -89,11 +91,15 @@ def _names(refs: Sequence[str], hyps: Sequence[str], ids: Sequence[str] | None) 
 
 @dataclass(frozen=True)
 class Sides:
-    """The labels of reference and generated reports, with the digest of the program that gave any of them."""
+    """The labels of reference and generated reports, with the digest of the program that gave any of them.
+
+    `remarks` are what the user should know of the files.
+    """
 
     reference: LabelTable
     generated: LabelTable
     digest: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def score_files(
@@ -118,20 +124,37 @@ def read_sides(
     policies: Policies,
     *,
     progress: Progress | None = None,
+    sections: str | None = None,
+    encoding: str | None = None,
 ) -> Sides:
-    """The labels of two files, each of reports or of their labels.
+    """The labels of two files, each of reports or of their labels; one file may hold both sides of every row.
 
-    `scorer` is asked for only where a file holds reports; `progress(total)` gives what is told of finished cells.
+    `scorer` is asked for only where a file holds reports; `progress(total)` gives what is told of finished cells;
+    of texts only the `sections` are read (see `ranscore.sections.read_policy`), all of them as they are without it.
     Raises InputError, before any report is labelled, when the ids differ.
     """
-    sides = [read_labels_or_reports(path, clip=policies.uncertain == "absent") for path in (reference, generated)]
-    _check_ids(reference, generated, sides)
-    ours, theirs = sides
+    clip = policies.uncertain == "absent"
+    read = [read_content(reference, "reference", clip, sections, encoding)]
+    read.append(read_content(generated, "generated", clip, sections, encoding))
+    (ours, _), (theirs, _) = read
+    remarks = tuple(dict.fromkeys(remark for _, told in read for remark in told))
+    check_ids(reference, generated, [ours, theirs])
     if isinstance(ours, LabelTable) and isinstance(theirs, LabelTable):
-        return Sides(ours, theirs)
+        return Sides(ours, theirs, remarks=remarks)
     made = scorer()
-    ours, theirs = (side if isinstance(side, LabelTable) else _label(side, made, progress) for side in sides)
-    return Sides(ours, theirs, made.frozen.sha256)
+    ours, theirs = (side if isinstance(side, LabelTable) else _label(side, made, progress) for side in (ours, theirs))
+    return Sides(ours, theirs, made.frozen.sha256, remarks)
+
+
+def read_content(
+    path: Path, side: Side, clip: bool = False, sections: str | None = None, encoding: str | None = None
+) -> tuple[LabelTable | tuple[Report, ...], tuple[str, ...]]:
+    """One side of a file, its texts cut to the sections, and what the user should know of it."""
+    read = read_side(path, side, clip=clip, encoding=encoding)
+    if sections is None or isinstance(read.content, LabelTable):
+        return read.content, read.remarks
+    reports, remarks = choose_sections(read.content, read_policy(sections))
+    return reports, (*read.remarks, *(f"{path}: {remark}" for remark in remarks))
 
 
 def _label(reports: Sequence[Report], made: RanScore, progress: Progress | None) -> LabelTable:
@@ -146,7 +169,8 @@ def score_sides(sides: Sides, policies: Policies, *, bootstrap: int = 1000, seed
     return _score_tables(sides.reference, sides.generated, policies, bootstrap, seed, sides.digest)
 
 
-def _check_ids(reference: Path, generated: Path, sides: Sequence[LabelTable | tuple[Report, ...]]) -> None:
+def check_ids(reference: Path, generated: Path, sides: Sequence[LabelTable | tuple[Report, ...]]) -> None:
+    """Raises InputError unless both sides have the same ids."""
     ours, theirs = (set(s.report_ids) if isinstance(s, LabelTable) else {r.report_id for r in s} for s in sides)
     missing, extra = sorted(ours - theirs), sorted(theirs - ours)
     if missing or extra:

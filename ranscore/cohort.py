@@ -9,24 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, field_validator, model_validator
-
+from ranscore.cards import Card as Card
+from ranscore.cards import NotesSource as NotesSource
+from ranscore.cards import ReferenceSource as ReferenceSource
+from ranscore.cards import ReportSource as ReportSource
 from ranscore.catalog import asked_ids, pick, read_yaml
 from ranscore.errors import InputError, list_faults
 from ranscore.readers import (
     inline_notes_of,
+    labels_of,
     read_decisions,
-    read_labels,
     read_notes,
     read_table,
+    remarks_of,
     reports_of,
     rows_of,
     scan_votes,
     texts_by_id,
 )
-from ranscore.records import ErrorNote, LabelTable, Record, Report, Terms, digest_of
+from ranscore.records import ErrorNote, LabelTable, Report, Terms, digest_of
 from ranscore.reference import (
     Decision,
     Reference,
@@ -40,98 +43,12 @@ from ranscore.reference import (
     rater_faults,
 )
 from ranscore.reference.derive import NO_FINDING
+from ranscore.sections import choose_sections, read_policy
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = 5
-
-
-class ReportSource(Record):
-    """Where the reports lie: one path or several parts (globs allowed), their format, their column names.
-
-    `expects` is the file or glob that must be there for this source to be taken; without it, the paths themselves.
-    """
-
-    path: str | None = None
-    paths: tuple[str, ...] = ()
-    reader: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    expects: str | None = None
-
-    @model_validator(mode="after")
-    def _path_or_paths(self) -> ReportSource:
-        if (self.path is None) == (not self.paths):
-            raise ValueError("a source of reports has either path or paths")
-        return self
-
-    def parts(self) -> tuple[str, ...]:
-        """The paths, one or several."""
-        return self.paths if self.path is None else (self.path,)
-
-    def wanted(self) -> str:
-        """The files that must be there, in words."""
-        return self.expects or " and ".join(self.parts())
-
-
-class ReferenceSource(Record):
-    """Where the reference comes from: readers' tables, a table of labels, or codes in the reports with a mapping."""
-
-    kind: Literal["raters", "labels", "mesh"]
-    paths: tuple[str, ...] = ()
-    minimum: int | None = None
-    mapping: str | None = None
-
-    @model_validator(mode="after")
-    def _fits_kind(self) -> ReferenceSource:
-        if self.kind == "mesh" and (self.mapping is None or self.paths):
-            raise ValueError("a reference of kind mesh has a mapping and no paths: the codes stand beside the reports")
-        if self.kind != "mesh" and (self.mapping is not None or not self.paths):
-            raise ValueError(f"a reference of kind {self.kind} has paths and no mapping")
-        if self.kind == "labels" and len(self.paths) != 1:
-            raise ValueError("a reference of kind labels has exactly one path")
-        if self.kind != "raters" and self.minimum is not None:
-            raise ValueError("only a reference of kind raters has a minimum of votes")
-        return self
-
-
-class NotesSource(Record):
-    """A table of error notes."""
-
-    path: str
-    reader: str | None = None
-
-
-class Card(Record):
-    """`datasets/<name>/card.yaml`: what a dataset is, who may use it how, and where its parts lie.
-
-    Paths are relative to the folder that the user brings (`environment`, `--data`), or else to the card's own. Of
-    several sources of reports the first that is there is read. `remote` says whether its text may leave the machine
-    for a model.
-    """
-
-    name: str
-    title: str
-    language: str = ""
-    access: Literal["open", "restricted"]
-    remote: Literal["permitted", "refused"]
-    licence: str
-    citation: str = ""
-    source: str
-    terms: str = ""  # the sentence that forbids to pass text on, and where it stands
-    reports: tuple[ReportSource, ...] = Field(min_length=1)
-    reference: ReferenceSource
-    notes: NotesSource | Literal["inline"] | None = None
-    environment: str | None = None
-
-    @field_validator("reports", mode="before")
-    @classmethod
-    def _one_source_or_several(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, dict) else value
-
-    def wanted(self) -> str:
-        """The files that the user's folder must hold, in words."""
-        return " or ".join(source.wanted() for source in self.reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +65,7 @@ class Dataset:
     notes: tuple[ErrorNote, ...]
     digest: str
     reference_digest: str
+    remarks: tuple[str, ...] = ()  # what the user should know of the files
 
     @property
     def access(self) -> Literal["open", "restricted"]:
@@ -190,11 +108,10 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
     card, home = read_card(name_or_path)
     folders = (_data_folder(card, home, data), home)
     parts = _read_parts(card, folders[0])
-    terms = Terms(source=card.name, access=card.access, remote=card.remote, sentence=" ".join(card.terms.split()))
-    read = (reports_of(p.table, p.where, columns=p.columns, language=card.language) for p in parts)
-    reports = [r.model_copy(update={"terms": terms}) for part in read for r in part]
-    reference = _read_reference(card, folders, parts)
+    reports, remarks = _reports(card, parts)
+    reference, told = _read_reference(card, folders, parts)
     notes = _read_notes(card, folders, parts)
+    reports, reference, left_out = _covered(card, reports, reference)
     faults = list(_join_faults(reports, reference, notes))
     if faults:
         raise list_faults(f"dataset {card.name}", faults)
@@ -208,7 +125,51 @@ def open_dataset(name_or_path: str | Path, data: Path | str | None = None) -> Da
         notes=notes,
         digest=digest_reports(reports),
         reference_digest=digest_of({"findings": reference.findings, "values": rows}),
+        remarks=(*remarks, *told, *left_out),
     )
+
+
+def open_reports(
+    name_or_path: str | Path, data: Path | str | None = None
+) -> tuple[Card, tuple[Report, ...], tuple[str, ...]]:
+    """A dataset's card, its reports alone (it needs no reference), and what the user should know of the files."""
+    card, home = read_card(name_or_path)
+    reports, remarks = _reports(card, _read_parts(card, _data_folder(card, home, data)))
+    twice = [i for i, times in Counter(r.report_id for r in reports).items() if times > 1]
+    if twice:
+        raise InputError(f"dataset {card.name}: report ids stand in several parts, such as {twice[0]!r:.60}.")
+    return card, tuple(reports), remarks
+
+
+def _reports(card: Card, parts: Sequence[_Part]) -> tuple[list[Report], tuple[str, ...]]:
+    remarks = [remark for part in parts for remark in remarks_of(part.table)]
+    terms = Terms(source=card.name, access=card.access, remote=card.remote, sentence=" ".join(card.terms.split()))
+    read = (reports_of(p.table, p.where, columns=p.columns, language=card.language) for p in parts)
+    reports = [r.model_copy(update={"terms": terms}) for part in read for r in part]
+    if card.sections:
+        chosen, told = choose_sections(reports, read_policy(card.sections))
+        reports, remarks = list(chosen), [*remarks, *told]
+    return reports, tuple(remarks)
+
+
+def _covered(
+    card: Card, reports: list[Report], reference: LabelTable
+) -> tuple[list[Report], LabelTable, tuple[str, ...]]:
+    """Reports and reference without those that have only one of them, where the card says that it covers some."""
+    if card.reference is None or card.reference.covers == "all":
+        return reports, reference, ()
+    ids = {r.report_id for r in reports} & set(reference.report_ids)
+    rows = [(i, v) for i, v in zip(reference.report_ids, reference.values, strict=True) if i in ids]
+    kept = [r for r in reports if r.report_id in ids]
+    remark = (
+        f"dataset {card.name}: {len(reports) - len(kept)} of {len(reports)} reports have no reference and are left "
+        f"out, and {len(reference.report_ids) - len(rows)} references have no report"
+    )
+    changed = len(kept) < len(reports) or len(rows) < len(reference.report_ids)
+    table = LabelTable(
+        report_ids=tuple(i for i, _ in rows), findings=reference.findings, values=tuple(v for _, v in rows)
+    )
+    return kept, table, (remark,) if changed else ()
 
 
 def digest_reports(reports: Sequence[Report]) -> str:
@@ -264,9 +225,9 @@ def read_panel(paths: Sequence[Path | str], minimum: int | None = None) -> Panel
 def dataset_panel(name_or_path: str | Path, data: Path | str | None = None) -> Panel:
     """The readers behind a dataset's reference; raises InputError where it is not a majority of readers."""
     card, home = read_card(name_or_path)
-    if card.reference.kind != "raters":
+    if card.reference is None or card.reference.kind != "raters":
         raise InputError(
-            f"dataset {card.name}: its reference is of kind {card.reference.kind!r}, so no reader's labels are known; "
+            f"dataset {card.name}: its reference is of kind {card.reference_kind!r}, so no reader's labels are known; "
             "expected one of kind 'raters', or give the readers' files."
         )
     folders = (_data_folder(card, home, data), home)
@@ -339,7 +300,10 @@ def _read_parts(card: Card, folder: Path) -> list[_Part]:
         wanted = [source.expects] if source.expects else source.parts()
         if all(_matches(folder, pattern) for pattern in wanted):
             files = [file for pattern in source.parts() for file in _matches(folder, pattern)]
-            return [_Part(read_table(file, source.reader), str(file), source.columns) for file in files]
+            return [
+                _Part(read_table(file, source.reader, encoding=source.encoding), str(file), source.columns)
+                for file in files
+            ]
     raise InputError(f"dataset {card.name}: {folder} has no reports; expected {card.wanted()} in it. {card.source}")
 
 
@@ -358,17 +322,25 @@ def _locate(card: Card, folders: Sequence[Path], patterns: Sequence[str]) -> lis
     return [file for files in found.values() for file in files]
 
 
-def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> LabelTable:
+def _read_reference(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> tuple[LabelTable, tuple[str, ...]]:
+    """The reference, and what the user should know of its file."""
     source = card.reference
+    if source is None:
+        raise InputError(
+            f"dataset {card.name}: its card has no reference; label its reports with `ranscore extract`, or give the "
+            "card one of kind labels or raters."
+        )
     if source.kind == "raters":
-        return read_rater_reference(_locate(card, folders, source.paths), source.minimum).table
+        return read_rater_reference(_locate(card, folders, source.paths), source.minimum).table, ()
     if source.mapping is None:
-        table = read_labels(_locate(card, folders, source.paths)[0])
+        path = _locate(card, folders, source.paths)[0]
+        read = read_table(path, source.reader, encoding=source.encoding)
+        table = labels_of(read, str(path))
         complete = NO_FINDING in table.findings or not set(asked_ids()) <= set(table.findings)
-        return table if complete else derive_no_finding(table)
+        return table if complete else derive_no_finding(table), remarks_of(read)
     mapping = _locate(card, folders, [source.mapping])[0]
     codes = {i: text for p in parts for i, text in texts_by_id(p.table, p.where, "mesh", columns=p.columns).items()}
-    return mesh_reference(codes, mesh_rules(rows_of(read_table(mapping)), str(mapping)))
+    return mesh_reference(codes, mesh_rules(rows_of(read_table(mapping)), str(mapping))), ()
 
 
 def _read_notes(card: Card, folders: Sequence[Path], parts: Sequence[_Part]) -> tuple[ErrorNote, ...]:

@@ -184,7 +184,8 @@ def marker_of(programs: Mapping[str, Program]) -> Marker:
 def panel_of(name_or_path: str | Path, data: Path | None = None) -> Panel | None:
     """The raters behind a dataset's reference, where it is a majority of raters; else None."""
     card, _ = read_card(name_or_path)
-    return dataset_panel(name_or_path, data) if card.reference.kind == "raters" else None
+    source = card.reference
+    return dataset_panel(name_or_path, data) if source and source.kind == "raters" else None
 
 
 def votes_of(panel: Panel | None) -> Votes:

@@ -94,10 +94,14 @@ class SetFile(Record):
 
 
 class Sections(Record):
-    """Heading words of reports: the text under `read` is read, that under `unread` is not."""
+    """Heading words of reports: the text under `read` is read, that under `unread` is not.
+
+    `kinds` says which headings name which section (`findings`, `history` …); the others are parts of one.
+    """
 
     read: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Cues(Record):

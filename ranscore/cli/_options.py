@@ -38,6 +38,16 @@ GroupBy = Annotated[
     str, typer.Option("--grouping", help="A call for each finding, or one a report for all: finding or report.")
 ]
 
+Sections = Annotated[
+    str,
+    typer.Option(
+        "--sections", help="Sections of the texts that are read, with + between: impression, history …; or all."
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Encoding of text files that are not UTF-8: gb18030, latin-1 …")
+]
+
 
 def warn_if_tuned(frozen: FrozenProgram, dataset: Dataset) -> None:
     """Says on standard error that the program's figures are too good; InputError if a part is its held-out one."""

@@ -69,6 +69,8 @@ def command(
     if part == "heldout" and by == "report":
         raise InputError("--part heldout: it is opened with a call for each finding; leave --grouping out.")
     cohort, answering = open_dataset(dataset, data), choose_model(frozen, model, api_base, by)
+    for remark in cohort.remarks:
+        typer.echo(remark, err=True)
     policies = Policies(unanswered="allow-partial" if allow_partial else "refuse", no_finding="as-given")
     if split and part == "heldout":
         report, table = _score_heldout(frozen, cohort, split, answering, policies, resamples, mlruns)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ranscore.cli._live import progress_bar as progress_bar
-from ranscore.cli._options import AllowRemote, ApiBase, GroupBy, ProgramFile, model_of
+from ranscore.cli._options import AllowRemote, ApiBase, Encoding, GroupBy, ProgramFile, Sections, model_of
 
 if TYPE_CHECKING:
     from ranscore.freezing import FrozenProgram
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ranscore.models import Model
 
 Reports = Annotated[
-    Path, typer.Argument(help="Reports: CSV, Parquet or JSONL with report_id and report (or findings, impression).")
+    Path, typer.Argument(help="Reports in any format (`ranscore guide formats`), or a dataset's name or card.")
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the labels go: .csv, .parquet or .jsonl.")]
 OtherModel = Annotated[
@@ -63,6 +63,8 @@ def command(
     api_base: ApiBase = None,
     allow_remote: AllowRemote = False,
     reader: Reader = None,
+    sections: Sections = "findings+impression",
+    encoding: Encoding = None,
     ledger: LedgerFolder = None,
     engine: Engine = "local",
     workers: Workers = None,
@@ -82,25 +84,27 @@ def command(
 ) -> None:
     """Label reports with a frozen program: 1, 0 or unanswered for every finding; run again to go on where it ended."""
     from ranscore.cli._live import live_line
+    from ranscore.cli._reports import open_stream
     from ranscore.freezing import load_frozen
     from ranscore.labelling._brakes import Brakes
     from ranscore.labelling._tables import check_output
     from ranscore.labelling.corpus import check_engine, open_corpus
     from ranscore.labelling.forecast import forecast
     from ranscore.labelling.ledger import default_folder
-    from ranscore.readers import stream_reports
 
     frozen = load_frozen(program)
     for path in (output, ways) if ways else (output,):
         check_output(path)
     check_engine(engine)
-    stream = stream_reports(reports, reader=reader)
+    stream, terms = open_stream(reports, reader, encoding, sections)
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder
-    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by) as corpus:
+    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by, terms=terms) as corpus:
+        for remark in stream.lacking():
+            typer.echo(remark, err=True)
         if dry_run:
             print_forecast(forecast(corpus, rate=rate, workers=workers))
             return

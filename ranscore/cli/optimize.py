@@ -111,6 +111,8 @@ def _open(dataset: str, data: Path | None, split: Path | None) -> tuple[Dataset,
     from ranscore.splitting import development_part, load_split
 
     opened = open_dataset(dataset, data)
+    for remark in opened.remarks:
+        typer.echo(remark, err=True)
     return opened, development_part(opened, load_split(split)) if split else opened
 
 

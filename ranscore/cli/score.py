@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ranscore.cli._options import AllowRemote, ApiBase, ProgramFile
+from ranscore.cli._options import AllowRemote, ApiBase, Encoding, ProgramFile, Sections
 
 if TYPE_CHECKING:
     from ranscore.api import RanScore
@@ -16,8 +16,21 @@ if TYPE_CHECKING:
 
 
 def command(
-    reference: Annotated[Path, typer.Option("--reference", help="Reference reports, or a table of their labels.")],
-    generated: Annotated[Path, typer.Option("--generated", help="Generated reports, or a table of their labels.")],
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Reference reports, or a table of their labels.")
+    ] = None,
+    generated: Annotated[
+        Path | None, typer.Option("--generated", help="Generated reports, or a table of their labels.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", help="Instead: one table whose rows hold both reports.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Score each system: a column of --pairs, or 'file' for a folder of one file each."),
+    ] = None,
+    sections: Sections = "findings+impression",
+    encoding: Encoding = None,
     program: ProgramFile = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Another model than the one the program was tuned for.")
@@ -59,8 +72,10 @@ def command(
     """Score generated reports against reference reports: Ran Score with its interval, and every finding."""
     from ranscore.api import RanScore, read_sides, score_sides
     from ranscore.cli._options import policies_of
+    from ranscore.cli._pairs import check_inputs, print_ranking
     from ranscore.cli._print import print_score
     from ranscore.cli.extract import choose_model, progress_bar
+    from ranscore.ranking import open_pairs, rank_systems
 
     policies = policies_of(policy, uncertain=uncertain, empty=empty, no_finding=no_finding, allow_partial=allow_partial)
     known = _extractor(corrected_by, program, corrected_sides) if corrected_by else None
@@ -71,8 +86,21 @@ def command(
         frozen = known or load_frozen(program)
         return RanScore(frozen, model=choose_model(frozen, model, api_base))
 
+    check_inputs(reference, generated, pairs, by)
+    if by or not (reference and generated):
+        _refuse_beside(pairs, by, corrected_by=corrected_by, per_report=per_report)
+        with progress_bar() as progress:
+            opened = open_pairs(pairs, by, reference=reference, generated=generated, sections=sections,
+                                encoding=encoding)  # fmt: skip
+            found = rank_systems(opened, scorer, policies, bootstrap=resamples, seed=seed, progress=progress)
+        print_ranking(found) if not as_json else typer.echo(found.model_dump_json(indent=1))
+        return
     with progress_bar() as progress:
-        sides = read_sides(reference, generated, scorer, policies, progress=progress)
+        sides = read_sides(
+            reference, generated, scorer, policies, progress=progress, sections=sections, encoding=encoding
+        )
+    for remark in sides.remarks:
+        typer.echo(remark, err=True)
     report = score_sides(sides, policies, bootstrap=resamples, seed=seed)
     if per_report:
         from ranscore.freezing import write_whole
@@ -92,6 +120,16 @@ def command(
         return
     print_score(report)
     print_correction(correction, report)
+
+
+def _refuse_beside(pairs: Path | None, by: str | None, **options: Path | None) -> None:
+    """Raises InputError for options that say something of one score only."""
+    from ranscore.errors import InputError
+
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if given:
+        what = f"--by {by}" if by else f"--pairs {pairs}"
+        raise InputError(f"{what}: {', '.join(given)} cannot stand beside it; give --reference and --generated.")
 
 
 def _extractor(corrected_by: Path, program: Path | None, sides: str) -> FrozenProgram:

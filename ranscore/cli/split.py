@@ -26,7 +26,10 @@ def command(
     from ranscore.splitting import split_reports
 
     check_json(output)
-    split = split_reports(open_dataset(dataset, data), share, seed)
+    opened = open_dataset(dataset, data)
+    for remark in opened.remarks:
+        typer.echo(remark, err=True)
+    split = split_reports(opened, share, seed)
     write_once(output, split.encode())
     _print(split, output)
 

@@ -10,10 +10,10 @@ from ranscore.extraction.module import freeze_prompt
 from ranscore.extraction.quoting import ask_quote
 from ranscore.feedback.entries import locate_evidence
 from ranscore.models import Model
-from ranscore.models._reading import Reading, cue_set, read
+from ranscore.models._reading import Reading, read
 from ranscore.models.lexical import Evidence, Instructions, find_evidence, read_prompt
-from ranscore.phrases import normalize
 from ranscore.records import Answer, Program, Record, Report
+from ranscore.sections import find_sections
 
 ASSERTED = "asserted"
 MarkKind = Literal["rule", "exemplar", "quote", "negation", "hedge", "context"]
@@ -72,7 +72,7 @@ def mark_report(program: Program, report: Report) -> MarkedReport:
     reading, told = read(report.text), _told(program)
     marks = [*_fired(told, report.text, reading), *_cues(reading, report.text)]
     marks.sort(key=lambda m: (m.start, m.end))
-    return MarkedReport(report_id=report.report_id, marks=tuple(marks), sections=tuple(_sections(report.text, reading)))
+    return MarkedReport(report_id=report.report_id, marks=tuple(marks), sections=tuple(_sections(report.text)))
 
 
 @lru_cache(maxsize=256)
@@ -108,19 +108,12 @@ def _cues(reading: Reading, text: str) -> Iterator[Mark]:
         )  # fmt: skip
 
 
-def _sections(text: str, reading: Reading) -> Iterator[Section]:
+def _sections(text: str) -> Iterator[Section]:
     """The report cut at its headings; what follows an unread section without a heading is a part of its own."""
-    found = list(cue_set().sections.headings.finditer(normalize(text)))
-    starts = [m.start(1) for m in found]
-    if text[: starts[0] if starts else None].strip():
-        yield Section(heading="", start=0, end=starts[0] if starts else len(text), read=True)
-    for heading, end in zip(found, [*starts[1:], len(text)], strict=False):  # without a heading there is one end
-        start, name = heading.start(1), text[heading.start(1) : heading.end(1)]
-        unread = heading.group(1) in cue_set().sections.unread
-        again = next((i for i in range(heading.end(), end) if not reading.text[i].isspace()), end) if unread else end
-        yield Section(heading=name, start=start, end=again, read=not unread)
-        if again < end:
-            yield Section(heading="", start=again, end=end, read=True)
+    for found in find_sections(text):
+        if text[found.start : found.end].strip():
+            heading = text[found.start : found.body].strip(" \t\n#*:：")
+            yield Section(heading=heading, start=found.start, end=found.end, read=found.read)
 
 
 def quote_evidence(program: Program, report: Report, answer: Answer, model: Model) -> Mark | None:

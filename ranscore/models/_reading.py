@@ -12,9 +12,9 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ranscore.catalog import Cues, languages
-from ranscore.models._sections import SectionWords, blank_unread, read_section_words
 from ranscore.models._word_index import WordIndex
 from ranscore.phrases import Match, Phrase, compile_phrase, normalize
+from ranscore.sections import end_of_unread, find_headings
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _VERB = re.compile(
@@ -51,7 +51,6 @@ class CueSet:
     after: tuple[tuple[str, Phrase], ...]
     not_cues: tuple[tuple[str, Phrase], ...]
     terminators: tuple[Phrase, ...]
-    sections: SectionWords
 
     @cached_property
     def every(self) -> tuple[tuple[str, str], ...]:
@@ -84,7 +83,6 @@ def cue_set() -> CueSet:
         after=tuple((kind, p) for kind in _KINDS for p in _compiled(cues, f"{kind}_after")),
         not_cues=tuple((kind, p) for kind in _KINDS[:2] for p in _compiled(cues, f"not_{kind}")),
         terminators=tuple(_compiled(cues, "terminators")),
-        sections=read_section_words([language.sections for language in languages().values()]),
     )
 
 
@@ -335,7 +333,23 @@ def read(report: str) -> Reading:
 
 def read_text(report: str) -> str:
     """The text of a reading: the report's normal form without its headings and unread sections."""
-    return blank_unread(cue_set().sections, report, normalize(report))
+    return blank_unread(report, normalize(report))
+
+
+def blank_unread(report: str, text: str) -> str:
+    """A report's normal form, `text`, with line ends for its headings and its unread sections."""
+    headings = find_headings(report, text)
+    parts, done = [], 0
+    for i, heading in enumerate(headings):
+        stop = heading.end
+        if not heading.read:
+            last = i + 1 == len(headings)
+            stop = end_of_unread(report, text, stop) if last else headings[i + 1].start
+        elif not heading.listed:
+            continue
+        parts += [text[done : heading.start], "\n" * (stop - heading.start)]
+        done = stop
+    return "".join([*parts, text[done:]])
 
 
 _STOP_WORDS = frozenset(

@@ -8,6 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ID = "report_id"
 OTHER_IDS = ("id", "uid", "study_id", "example_id")
+REFERENCE = (
+    "reference", "ref", "refs", "references", "target", "ground_truth", "groundtruth", "gt", "reference_report",
+)  # fmt: skip
+GENERATED = (
+    "generated", "hyp", "hyps", "hypothesis", "hypotheses", "prediction", "pred", "model_prediction", "candidate",
+    "generated_report", "predictions",
+)  # fmt: skip
+SECTIONS = {
+    "findings": ("section_findings", "findings_section"),
+    "impression": ("section_impression", "impression_section"),
+}
 KNOWN = {
     ID,
     *OTHER_IDS,
@@ -22,6 +33,7 @@ KNOWN = {
     "note_id",
 }
 NAMED = 5
+SHOWN = 40
 
 
 def fold(name: str) -> str:
@@ -46,6 +58,16 @@ def by_meaning(columns: Iterable[str], given: Mapping[str, str] | None = None) -
     return found, faults
 
 
+def with_roles(found: Mapping[str, str]) -> dict[str, str]:
+    """The columns by folded name, with the roles added that are known by other usual names: two sides, sections."""
+    roles = dict(found)
+    for role, names in {"reference": REFERENCE, "generated": GENERATED, **SECTIONS}.items():
+        column = next((found[name] for name in (role, *names) if name in found), None)
+        if column is not None:
+            roles[role] = column
+    return roles
+
+
 def id_column(found: Mapping[str, str]) -> tuple[str, list[str]]:
     """The column that holds the report ids, or "" and what is wrong."""
     if ID in found:
@@ -63,8 +85,14 @@ def missing_column(wanted: str, columns: Sequence[str], expected: str = "rename 
     """One sentence: the column that is missing, the near misses that mean nothing else, all that are there."""
     free = {fold(c): c for c in columns if fold(c) not in KNOWN}
     near = [free[n] for n in difflib.get_close_matches(fold(wanted), free, n=3, cutoff=0.6)]
-    offer = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"no column is called {wanted!r}; {offer}columns there: {', '.join(columns)}; {expected}"
+    offer = f"did you mean {' or '.join(f'{name!r:.60}' for name in near)}? " if near else ""
+    return f"no column is called {wanted!r:.80}; {offer}columns there: {listed(columns)}; {expected}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a message can hold them: long ones cut, and so is a long list."""
+    rest = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
+    return ", ".join(f"{name:.60}" for name in names[:SHOWN]) + rest
 
 
 def id_faults(ids: Sequence[str], places: Sequence[str]) -> Iterator[str]:
@@ -85,6 +113,6 @@ def blank_id(place: str) -> str:
 
 def repeated_ids(places: Mapping[str, Sequence[str]], total: int) -> str:
     """One sentence: the first ids that stand more than once, with their places, of `total`."""
-    named = "; ".join(f"{i!r} in {' and '.join(at[:3])}" for i, at in list(places.items())[:NAMED])
+    named = "; ".join(f"{i!r:.60} in {' and '.join(at[:3])}" for i, at in list(places.items())[:NAMED])
     rest = f"; and {total - NAMED} more" if total > NAMED else ""
     return f"found report ids more than once: {named}{rest}; expected one row a report"

@@ -6,12 +6,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from ranscore.errors import InputError, list_faults
+from ranscore.readers._glance import Glance
+from ranscore.readers._opening import open_text as open_text
+from ranscore.readers._opening import session
 from ranscore.registry import load, names
 
 if TYPE_CHECKING:
@@ -33,13 +35,17 @@ class TableStream:
     rows: Callable[[], Iterator[Row]]
 
 
-def read_table(path: Path | str, reader: str | None = None) -> pd.DataFrame:
-    """A table of text in any registered format, chosen from the suffix or by the reader's name.
+def read_table(path: Path | str, reader: str | None = None, *, encoding: str | None = None) -> pd.DataFrame:
+    """A table of text in any registered format: by the reader's name, or as the path and what lies there tell.
 
-    Every value is a string, blank ones "". Raises InputError (missing, unknown, empty or broken file) and
+    Every value is a string, blank ones "". `encoding` is that of text files that are not UTF-8. What the user should
+    know of the file stands in `attrs["remarks"]`. Raises InputError (missing, unknown, empty or broken file) and
     UnknownNameError.
     """
-    table: pd.DataFrame = open_reader(Path(path), reader).read(Path(path))
+    path = Path(path)
+    with session(encoding) as now:
+        table: pd.DataFrame = open_reader(path, reader).read(path)
+    table.attrs["remarks"] = tuple(now.remarks)
     return table
 
 
@@ -50,34 +56,30 @@ def open_reader(path: Path, reader: str | None = None) -> Any:
     return load("readers", reader or _reader_for(path))
 
 
+def remarks_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """What the user should know of the file that a table was read from."""
+    return tuple(table.attrs.get("remarks", ()))
+
+
 def _reader_for(path: Path) -> str:
-    wanted = "/" if path.is_dir() else path.suffix.lower()
+    glance = Glance(path)
+    readers = {name: load("readers", name) for name in names("readers")}
+    own = [name for name, r in readers.items() if hasattr(r, "recognises") and r.recognises(glance)]
+    if len(own) == 1:
+        return own[0]
+    if own:
+        raise InputError(f"{path}: could be read as {' or '.join(own)}; name its reader.")
     known: dict[str, str] = {}
-    for name in names("readers"):
-        for suffix in load("readers", name).SUFFIXES:
+    for name, module in readers.items():
+        for suffix in module.SUFFIXES:
             known.setdefault(suffix, name)
-    if wanted in known:
-        return known[wanted]
+    if glance.suffix in known:
+        return known[glance.suffix]
     suffixes = ", ".join(sorted(known.keys() - {"/"}))
-    found = f"found the suffix {wanted!r}" if wanted else "found no suffix"
+    found = f"found the suffix {path.suffix.lower()!r}" if path.suffix else "found no suffix"
     raise InputError(
         f"{path}: {found}, expected {suffixes} or a folder; save the table as CSV (UTF-8) or name its reader."
     )
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """The file as UTF-8 text, with or without a byte order mark; raises InputError if it cannot be read as that."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
-    except UnicodeDecodeError as fault:
-        byte = fault.object[fault.start]
-        raise InputError(
-            f"{path}: found the byte 0x{byte:02x}, which is not UTF-8; expected text in UTF-8; save the file as UTF-8."
-        ) from None
-    except OSError as fault:
-        raise InputError(f"{path}: {fault.strerror or fault}; expected a file that can be read.") from None
 
 
 def text_table(
@@ -88,11 +90,26 @@ def text_table(
 
     if not rows:
         raise InputError(f"{path}: found no rows, expected at least one.")
-    twice = [f"the column {name!r} stands {n} times, expected once" for name, n in Counter(columns).items() if n > 1]
+    times = Counter(columns).items()
+    twice = [f"the column {name!r:.60} stands {n} times, expected once" for name, n in times if n > 1]
     if twice:
         raise list_faults(str(path), twice)
+    holes = list(_nul_faults(columns, rows, places, place))
+    if holes:
+        raise list_faults(str(path), holes)
     index = pd.Index(list(places), name=place, dtype=object)
     return pd.DataFrame(list(rows), columns=list(columns), index=index, dtype=object)
+
+
+def _nul_faults(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], places: Sequence[Any], place: str
+) -> Iterator[str]:
+    for at, row in zip(places, rows, strict=True):
+        if not any("\x00" in cell for cell in row):
+            continue
+        for column, cell in zip(columns, row, strict=True):
+            if "\x00" in cell:
+                yield f"{place} {at}, column {column!r:.60}: found a NUL byte, which no text holds; save the file again"
 
 
 def as_text(value: Any) -> str:

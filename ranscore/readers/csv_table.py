@@ -1,4 +1,4 @@
-"""Comma-separated tables with a header row, in UTF-8."""
+"""Comma-separated tables with a header row, in UTF-8 or a declared encoding; gzip too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
-from ranscore.readers._tables import TableStream, open_text, text_table
+from ranscore.readers._opening import open_text, text_encoding
+from ranscore.readers._tables import TableStream, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,8 @@ def read(path: Path) -> pd.DataFrame:
 
 def stream(path: Path) -> TableStream:
     """The table row by row, numbered as a spreadsheet does; raises InputError for what is wrong with its header."""
-    with open_text(path) as file:
+    encoding = text_encoding(path)
+    with open_text(path, encoding) as file:
         header: list[str] = []
         faults: list[str] = []
         first = 1
@@ -35,36 +37,41 @@ def stream(path: Path) -> TableStream:
             first, header = next(found, (1, []))
             header = [name.strip() for name in header]
         except csv.Error as fault:
-            faults = [_broken(first, fault)]
+            faults = [_broken(f"row {first}", fault)]
     if not header and not faults:
         raise InputError(f"{path}: the file is empty; expected a header row and at least one row of values.")
     faults = _header_faults(header) or faults
     if faults:
         raise list_faults(str(path), faults)
-    return TableStream(tuple(header), "row", lambda: _rows(path, first, len(header)))
+    return TableStream(tuple(header), "row", lambda: _rows(path, first, len(header), encoding))
 
 
-def _rows(path: Path, first: int, width: int) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, first: int, width: int, encoding: str) -> Iterator[tuple[int, list[str]]]:
     faults: list[str] = []
-    number = 0
-    with open_text(path) as file:
+    number = begins = 0
+    with open_text(path, encoding) as file:
         reader = csv.reader(file, strict=True)
         try:
             for number, fields in enumerate(reader, start=1):
-                if number <= first or not fields:
-                    continue
-                if len(fields) == width:
+                if number > first and len(fields) == width:
                     yield number, fields
-                else:
-                    faults.append(f"row {number}: fields: found {len(fields)}, expected {width} as in the header")
+                elif number > first and fields:
+                    at = _place(number, begins + 1)
+                    faults.append(f"{at}: fields: found {len(fields)}, expected {width} as in the header")
+                begins = reader.line_num
         except csv.Error as fault:
-            faults.append(_broken(number + 1, fault))
+            faults.append(_broken(_place(number + 1, begins + 1), fault))
     if faults:
         raise list_faults(str(path), faults)
 
 
-def _broken(row: int, fault: csv.Error) -> str:
-    return f"row {row}: {fault}; expected every opening quote to be closed and quotes inside doubled"
+def _broken(place: str, fault: csv.Error) -> str:
+    return f"{place}: {fault}; expected every opening quote to be closed and quotes inside doubled"
+
+
+def _place(row: int, line: int) -> str:
+    """A row as a spreadsheet counts it, with the file's line where that is another number."""
+    return f"row {row}" if row == line else f"row {row}, line {line}"
 
 
 def _header_faults(header: list[str]) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
-from ranscore.readers._tables import TableStream, as_text, open_text, text_table
+from ranscore.readers._opening import open_text, text_encoding
+from ranscore.readers._tables import TableStream, as_text, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,20 +29,21 @@ def stream(path: Path) -> TableStream:
 
     Raises InputError with all broken lines.
     """
-    columns = dict.fromkeys(key for _, row in _lines(path) for key in row)
-    if not columns and next(_lines(path), None) is None:
+    encoding = text_encoding(path)
+    columns = dict.fromkeys(key for _, row in _lines(path, encoding) for key in row)
+    if not columns and next(_lines(path, encoding), None) is None:
         raise InputError(f"{path}: the file is empty; expected one JSON object a line.")
     names = tuple(columns)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
-        return ((number, [row.get(name, "") for name in names]) for number, row in _lines(path))
+        return ((number, [row.get(name, "") for name in names]) for number, row in _lines(path, encoding))
 
     return TableStream(names, "line", rows)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _lines(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, str]]]:
     faults: list[str] = []
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

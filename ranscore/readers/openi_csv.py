@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError
 from ranscore.readers import csv_table
+from ranscore.readers._columns import listed
 from ranscore.readers._tables import text_table
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def read(path: Path) -> pd.DataFrame:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise InputError(
-            f"{path}: found the columns {', '.join(names)}, expected also {', '.join(missing)}; "
+            f"{path}: found the columns {listed(names)}, expected also {', '.join(missing)}; "
             "is this the table of Open-I reports?"
         )
     return text_table(path, names, table.to_numpy().tolist(), list(table.index), "row")

@@ -30,7 +30,7 @@ def read(path: Path) -> pd.DataFrame:
     for file in files:
         try:
             rows.append(_row(file))
-        except (ElementTree.ParseError, ValueError, OSError) as fault:
+        except (ElementTree.ParseError, ValueError, LookupError, OSError) as fault:
             faults.append(f"{file.relative_to(folder)}: {fault}; expected an Open-I report")
     if faults:
         raise list_faults(str(folder), faults)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from ranscore.errors import InputError, list_faults
 from ranscore.readers._sheets import unescape
@@ -38,12 +37,11 @@ def read(path: Path) -> pd.DataFrame:
 def _open(path: Path, stored: bool) -> Any:
     """The workbook, with the stored values of its formulas or with the formulas themselves."""
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         return load_workbook(path, data_only=stored)
-    except (OSError, BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, SyntaxError) as fault:
-        first = " ".join(str(fault).split())
+    except Exception as fault:  # of a damaged file openpyxl raises whatever the zip and XML parts of it do
+        first = " ".join(str(fault).split()) or type(fault).__name__
         raise InputError(f"{path}: {first:.160}; expected an Excel workbook (.xlsx); save the table again.") from None
 
 

@@ -41,7 +41,7 @@ def describe_cohort(dataset: Dataset, name_or_path: str | Path, data: Path | Non
         ),
         digest=dataset.digest,
         reference_digest=dataset.reference_digest,
-        reference_kind=dataset.card.reference.kind,
+        reference_kind=dataset.card.reference_kind,
     )
 
 

@@ -111,7 +111,7 @@ def _build(runs: Sequence[Run], wanted: Wanted, dataset: Dataset, settings: Sett
 
 def _panel(name: str, wanted: Wanted, dataset: Dataset) -> Panel | None:
     """The readers behind the reference, where it is a majority of readers."""
-    if dataset.card.reference.kind != "raters":
+    if dataset.card.reference_kind != "raters":
         return None
     return narrow_panel(dataset_panel(name, wanted.data), dataset)
 

@@ -149,4 +149,4 @@ def test_an_edited_reference_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DigestError, match="so it is cut or edited"):
         read_labels(written(tmp_path / "b.json", text[:-20]))
     with pytest.raises(InputError, match="this JSON is no reference file"):
-        read_labels(written(tmp_path / "c.json", '[{"report_id": 1}]'))
+        read_labels(written(tmp_path / "c.json", '{"report_id": 1}'))
