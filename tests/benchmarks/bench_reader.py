@@ -2,8 +2,8 @@
 
 By hand: `RANSCORE_OPENI=FOLDER python tests/benchmarks/bench_reader.py [--sample 300] [--varied 100000]`.
 Processor time of this process, all in one run, the best of five: the prompt-reading path on a sample, one pass over
-every Open-I report (phrases not compiled, once; compiled and no sentence remembered; all remembered), then one pass over
-varied texts: sentences in another order, sides and numbers changed, one numbered, so that no two texts are the same.
+every Open-I report (phrases not compiled, once; compiled and no sentence remembered; all remembered), then one pass
+over varied texts: sentences in another order, sides and numbers changed, one numbered, so that no two are the same.
 """
 
 from __future__ import annotations
