@@ -4,7 +4,8 @@ Every finding has one choice of the same ladder, from `everything` to a phrase t
 calls that it sends and the positives that it is expected to miss, and what one positive is worth in calls is the only
 thing that is tuned: from infinity downwards as long as the cross-validated misses, pooled over the findings, stay
 below the bound (a fixed sequence, ended by the first failure, so that no correction for many looks is due: Angelopoulos
-et al., Learn then Test, Ann Appl Stat 2025;19:1641-1662).
+et al., Learn then Test, Ann Appl Stat 2025;19:1641-1662; there the reports that judge are no part of the tuning, here
+they are so fold by fold, which comes near to it).
 """
 
 from __future__ import annotations

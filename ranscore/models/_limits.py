@@ -166,17 +166,21 @@ class Window:
         self.size = min(self._ceiling, self.size + step)
 
 
-class Breaker:
-    """Opens after several failures in a row; once its time is over one call may try, which closes it or opens it again.
+TRIALS = 3
+LONGEST = 3
 
-    Only first attempts count as failures: a question that fails again says little about the server. The time doubles
-    with each opening, up to sixteen times the first.
+
+class Breaker:
+    """Opens after several failures in a row; once its time is over a few calls may try.
+
+    One that succeeds closes it; when all of them fail it opens again, for twice as long, up to eight times the first.
+    Only first attempts count before it opens: a question that fails again says little about the server. For the same
+    reason more than one may try: among those who wait, questions that would fail anyway are many.
     """
 
     def __init__(self, after: int, wait: float) -> None:
         self._after, self._wait = after, wait
-        self._failures = self._openings = 0
-        self._trying = False
+        self._failures = self._openings = self._tried = self._failed = 0
         self.until = 0.0
         self.since = 0.0
         self.reason = ""
@@ -188,30 +192,35 @@ class Breaker:
 
     def lets(self, now: float) -> bool:
         """True where a call may be sent now."""
-        return not self._openings or (now >= self.until and not self._trying)
+        return not self._openings or (now >= self.until and self._tried < TRIALS)
 
     def begin(self) -> None:
-        """A call is sent; while open it is the one that tries."""
+        """A call is sent; while open it is one that tries."""
         if self._openings:
-            self._trying = True
+            self._tried += 1
 
     def abandon(self) -> None:
         """The call was given up by who asked, and tells nothing."""
-        self._trying = False
+        if self._tried > self._failed:
+            self._tried -= 1
 
     def note(self, fault: Fault | None, now: float, *, first: bool = True) -> None:
         """A call has ended; `first` where it was a question's first attempt."""
         if fault is None or fault.kind != "down":
-            if not self._failures and not self._openings:
-                return
-            self._failures = self._openings = 0
-            self._trying = False
-            return
-        self._failures += first
-        if self._openings and not self._trying:
-            return
-        if self._trying or self._failures >= self._after:
-            self.since = self.since if self._openings else now
-            self.until = now + self._wait * 2 ** min(self._openings, 4)
-            self._openings += 1
-            self._trying, self.reason = False, fault.reason
+            if self._failures or self._openings:
+                self._failures = self._openings = self._tried = self._failed = 0
+        elif not self._openings:
+            self._failures += first
+            if self._failures >= self._after:
+                self.since = now
+                self._open(fault, now)
+        elif self._tried > self._failed:
+            self._failed += 1
+            if self._failed == self._tried:
+                self._open(fault, now)
+
+    def _open(self, fault: Fault, now: float) -> None:
+        self.until = now + self._wait * 2 ** min(self._openings, LONGEST)
+        self._openings += 1
+        self._tried = self._failed = 0
+        self.reason = fault.reason

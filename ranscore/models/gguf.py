@@ -111,7 +111,23 @@ def _start(path: Path, size: _Size) -> _Served:
         raise InputError(
             f"--model gguf:{path}: llama.cpp's server is missing ({fault}); pip install 'ranscore[local]'."
         ) from None
-    params = xllamacpp.CommonParams()
+    try:
+        server = xllamacpp.Server(_parameters(xllamacpp, path, size))
+    except AttributeError as fault:
+        raise InputError(
+            f"--model gguf:{path}: the installed xllamacpp is too old or too new ({fault}); "
+            "pip install --upgrade 'ranscore[local]'."
+        ) from None
+    except RuntimeError:
+        raise InputError(
+            f"--model gguf:{path}: llama.cpp cannot load it, so it is cut short, damaged, of a kind that this build "
+            "does not know, or larger than the memory; expected a whole GGUF file of a chat model: copy it again."
+        ) from None
+    return _Served(server, str(server.listening_address).rstrip("/"))
+
+
+def _parameters(library: Any, path: Path, size: _Size) -> Any:
+    params = library.CommonParams()
     params.model.path = str(path)
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.n_ctx, params.n_parallel, params.kv_unified = size.context, size.slots, True
@@ -120,14 +136,7 @@ def _start(path: Path, size: _Size) -> _Served:
     params.swa_full = True  # or a model with a sliding window forgets the prompt's prefix
     params.offline, params.ui, params.endpoint_slots = True, False, False  # slots would show report text
     params.verbosity = -1
-    try:
-        server = xllamacpp.Server(params)
-    except RuntimeError:
-        raise InputError(
-            f"--model gguf:{path}: llama.cpp cannot load it, so it is cut short, damaged, of a kind that this build "
-            "does not know, or larger than the memory; expected a whole GGUF file of a chat model: copy it again."
-        ) from None
-    return _Served(server, str(server.listening_address).rstrip("/"))
+    return params
 
 
 @lru_cache(maxsize=16)

@@ -1,9 +1,9 @@
 """Reports a second of the embedded reader with the release program, 20 findings, on one core.
 
 By hand: `RANSCORE_OPENI=FOLDER python tests/benchmarks/bench_reader.py [--sample 300] [--varied 100000]`.
-Processor time of this process, all in one run: the prompt-reading path on a sample, one pass over every Open-I report
-(phrases not compiled; compiled and no sentence remembered; all remembered), then one pass over varied texts: sentences
-in another order, sides and numbers changed, one sentence numbered, so that no two texts are the same.
+Processor time of this process, all in one run, the best of five: the prompt-reading path on a sample, one pass over
+every Open-I report (phrases not compiled, once; compiled and no sentence remembered; all remembered), then one pass
+over varied texts: sentences in another order, sides and numbers changed, one numbered, so that no two are the same.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ranscore.models._reading import read
 from ranscore.models.lexical import LexicalReader
 from ranscore.prompt import wrap_report
 
+TIMES = 5
 Heads = tuple[tuple[Message, ...], ...]
 _SENTENCE = re.compile(r"(?<=[.:])\s+")
 _VARYING = re.compile(r"\b(?:left|right|mild|moderate|small|large|\d+)\b", re.IGNORECASE)
@@ -90,11 +91,12 @@ def main() -> None:
     sample = random.Random(0).sample(texts, chosen.sample)
     first, _ = rate(together, texts)
     rate(by_prompt, sample[:50])  # compiles what it needs
-    read.cache_clear()
-    old, by_old = rate(by_prompt, sample)
-    reader.one_pass(heads).forget()
-    new, _ = rate(together, texts)
-    again, _ = rate(together, texts)
+    old, new, again = 0.0, 0.0, 0.0
+    for _ in range(TIMES):  # the best, since other processes slow this one down
+        read.cache_clear()
+        by_old, olds = rate(by_prompt, sample)[::-1]
+        reader.one_pass(heads).forget()
+        old, new, again = max(old, olds), max(new, rate(together, texts)[0]), max(again, rate(together, texts)[0])
     print(f"prompt by prompt                  {old:9,.0f} reports/s (on {len(sample)})")
     print(f"one pass, nothing compiled        {first:9,.0f} reports/s, {first / old:5.1f} times")
     print(f"one pass, no sentence remembered  {new:9,.0f} reports/s, {new / old:5.1f} times")

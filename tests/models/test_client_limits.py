@@ -99,8 +99,8 @@ def test_a_bucket_makes_those_wait_who_come_too_soon() -> None:
     assert bucket.take(1, 0.0) == 1
 
 
-def test_a_breaker_opens_lets_one_try_and_closes() -> None:
-    """Several first attempts that fail in a row open it; then one call at a time, each later than the last."""
+def test_a_breaker_opens_lets_a_few_try_and_closes() -> None:
+    """First attempts that fail in a row open it; then three may try; when all have failed it is open twice as long."""
     breaker = Breaker(3, 1.0)
     for _ in range(2):
         breaker.note(DOWN, 0.0)
@@ -109,16 +109,32 @@ def test_a_breaker_opens_lets_one_try_and_closes() -> None:
     breaker.note(DOWN, 0.0)
     assert breaker.open
     assert not breaker.lets(0.5)
-    assert breaker.lets(1.0)
-    breaker.begin()
+    for _ in range(3):
+        assert breaker.lets(1.0)
+        breaker.begin()
     assert not breaker.lets(1.0)
-    breaker.note(DOWN, 1.1)
+    for _ in range(3):
+        assert not breaker.lets(9.0)
+        breaker.note(DOWN, 1.1)
     assert not breaker.lets(3.0)
     assert breaker.lets(3.1)
     breaker.begin()
+    breaker.begin()
+    breaker.note(DOWN, 3.2)
     breaker.note(None, 3.2)
     assert not breaker.open
     assert breaker.lets(3.2)
+
+
+def test_a_trial_that_is_given_up_leaves_its_turn_to_another() -> None:
+    """It has told nothing."""
+    breaker = Breaker(1, 1.0)
+    breaker.note(DOWN, 0.0)
+    for _ in range(5):
+        assert breaker.lets(1.0)
+        breaker.begin()
+        breaker.abandon()
+    assert breaker.open
 
 
 def test_a_server_that_answers_with_a_refusal_is_not_down() -> None:

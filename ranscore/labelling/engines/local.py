@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ranscore.models._base import Client
 
 PAUSE = 0.2  # seconds between two looks for work that others hold
+SPARE = 16  # askers beyond the room
 DEATHS = 5  # how many worker processes may die
 
 _reader: Reader
@@ -136,7 +137,7 @@ async def _ask(job: Job, model: Model, desk: Desk) -> None:
 
 
 class _Crew:
-    """Coroutines that each take one unit after the other; there are as many as the client has room for."""
+    """Coroutines that each take one unit after the other; their number follows the client's room."""
 
     def __init__(self, job: Job, client: Client, desk: Desk) -> None:
         self.job, self.client, self.desk = job, client, desk
@@ -159,12 +160,17 @@ class _Crew:
             self.desk.tick()
             self._hire()
 
+    @property
+    def _size(self) -> int:
+        """More than the client has room for, which makes the rest wait: some may be pausing before another attempt."""
+        return 2 * self.client.room + SPARE
+
     def _hire(self) -> None:
-        while not self.over and len(self.active) < max(1, self.client.room):
+        while not self.over and len(self.active) < self._size:
             self.active.add(asyncio.create_task(self._one_after_the_other()))
 
     async def _one_after_the_other(self) -> None:
-        while len(self.active) <= max(1, self.client.room):
+        while len(self.active) <= self._size:
             unit = await self._next()
             if unit is None:
                 return
