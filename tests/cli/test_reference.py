@@ -15,13 +15,12 @@ import pytest
 
 import ranscore
 from ranscore.catalog import data_files
-from ranscore.cli import main, optimize
+from ranscore.cli import main
+from ranscore.cli._rounds import gather_notes
 from ranscore.cohort import Dataset, open_dataset, read_version
 from ranscore.freezing import FrozenProgram, save_frozen
-from ranscore.models import open_model
 from ranscore.readers import read_labels
-from ranscore.search._recipe import read_recipe
-from ranscore.splitting import split_reports
+from ranscore.splitting import development_part, split_reports
 
 READERS = sorted((data_files("datasets", "*/card.yaml")["demo-zh"].parent / "raters").glob("*.csv"))
 Run = Callable[..., tuple[int, str, str]]
@@ -264,17 +263,13 @@ def test_the_commands_run_as_a_process(tmp_path: Path) -> None:
     assert done.stderr == "ranscore: readers' labels: nobody.csv: no such file or folder; check the path.\n"
 
 
-def test_notes_on_held_out_reports_never_reach_the_search(run: Run, demo: Dataset) -> None:
+def test_notes_on_held_out_reports_never_reach_the_search(run: Run, demo: Dataset, tmp_path: Path) -> None:
     """Neither the dataset's own notes nor those of --notes, which may speak of any of its reports."""
     split = split_reports(demo)
     held, seen = split.heldout.report_ids[0], split.development.report_ids[0]
     rows = [f"{i},Edema,present,,because" for i in (held, seen)]
     notes = write("notes.csv", "report_id,finding,reads_as,evidence,why\n" + "\n".join(rows))
-    path = Path("s.json")
-    path.write_bytes(split.encode())
-    model, recipe = open_model("lexical"), read_recipe("exemplar-tpe")
-    session = optimize._session("demo-en", None, model, recipe, notes, False, None, path)
-    about = [n.report_id for n in session.notes]
+    about = [n.report_id for n in gather_notes(demo, development_part(demo, split), notes, None, tmp_path)]
     assert set(about) <= set(split.development.report_ids)
     assert about.count(seen) == 1 + [n.report_id for n in demo.notes].count(seen)
     assert len(about) == 1 + sum(n.report_id in split.development.report_ids for n in demo.notes)
