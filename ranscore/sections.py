@@ -190,14 +190,19 @@ def take_sections(report: str, policy: Policy) -> tuple[str, frozenset[str]]:
 
 
 def choose_sections(reports: Sequence[Report], policy: Policy) -> tuple[tuple[Report, ...], tuple[str, ...]]:
-    """The reports with the text that the policy reads, and what is to be told of those that lack these sections."""
-    chosen, lacking = [], 0
+    """The reports with the text that the policy reads, and what is to be told of those that lack these sections.
+
+    Nothing is told of reports without any heading whose whole text is read.
+    """
+    chosen, lacking, headed = [], 0, False
     wanted = policy.kinds or frozenset((FINDINGS, IMPRESSION))
     for report in reports:
         text, there = take_sections(report.text, policy)
         lacking += bool(report.text.strip()) and not wanted & there
+        headed = headed or bool(there)
         chosen.append(report if text == report.text else report.model_copy(update={"text": text}))
-    return tuple(chosen), tuple(_lack(lacking, len(reports), policy))
+    plain = not headed and policy.keeps(Section(0, 0, 0, frozenset(), True))
+    return tuple(chosen), () if plain else tuple(_lack(lacking, len(reports), policy))
 
 
 def _lack(lacking: int, total: int, policy: Policy) -> Iterable[str]:
