@@ -195,25 +195,32 @@ class SectionCount:
 
     total: int = 0
     lacking: int = 0
+    headed: bool = False
 
     def begin(self) -> None:
         """Counts anew."""
         self.total = self.lacking = 0
+        self.headed = False
 
     def take(self, text: str, policy: Policy) -> str:
         """The text that the policy reads."""
         taken, there = take_sections(text, policy)
         self.total += 1
+        self.headed = self.headed or bool(there)
         self.lacking += bool(text.strip()) and not (policy.kinds or frozenset((FINDINGS, IMPRESSION))) & there
         return taken
 
     def remarks(self, policy: Policy) -> tuple[str, ...]:
-        """What is to be told of the reports that lack these sections."""
-        return tuple(_lack(self.lacking, self.total, policy))
+        """What is to be told of the reports that lack these sections; nothing where all text of all is read."""
+        plain = not self.headed and policy.keeps(Section(0, 0, 0, frozenset(), True))
+        return () if plain else tuple(_lack(self.lacking, self.total, policy))
 
 
 def choose_sections(reports: Sequence[Report], policy: Policy) -> tuple[tuple[Report, ...], tuple[str, ...]]:
-    """The reports with the text that the policy reads, and what is to be told of those that lack these sections."""
+    """The reports with the text that the policy reads, and what is to be told of those that lack these sections.
+
+    Nothing is told of reports without any heading whose whole text is read.
+    """
     chosen, count = [], SectionCount()
     for report in reports:
         text = count.take(report.text, policy)
