@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError, UnknownNameError
