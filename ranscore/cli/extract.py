@@ -86,11 +86,13 @@ def command(
     from ranscore.cli._live import live_line
     from ranscore.cli._reports import open_stream
     from ranscore.freezing import load_frozen
+    from ranscore.guard import check_terms
     from ranscore.labelling._brakes import Brakes
     from ranscore.labelling._tables import check_output
     from ranscore.labelling.corpus import check_engine, open_corpus
     from ranscore.labelling.forecast import forecast
     from ranscore.labelling.ledger import default_folder
+    from ranscore.records import Terms
 
     frozen = load_frozen(program)
     for path in (output, ways) if ways else (output,):
@@ -99,6 +101,8 @@ def command(
     stream, terms = open_stream(reports, reader, encoding, sections)
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
+    if not dry_run:
+        check_terms(answering, terms or Terms())
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder

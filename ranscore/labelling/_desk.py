@@ -211,7 +211,7 @@ class Desk:
         answered = self._read(unit, reply)
         self._refuse_unusable(answered)
         self._waiting.append(answered)
-        self._in_a_row = self._in_a_row + 1 if answered.value == UNANSWERED else 0
+        self._in_a_row = self._in_a_row + 1 if is_unusable(answered.reason) else 0
         self._pay(unit, reply)
         self._close(unit.block)
         if len(self._waiting) >= GROUP:
@@ -297,7 +297,7 @@ class Desk:
         if limits.max_cost is not None and now.cost is not None and self._expected_cost() >= limits.max_cost:
             self.stop.now(f"stopped by --max-cost {limits.max_cost:g}")
         if self._in_a_row >= IN_A_ROW:
-            self.stop.now(f"stopped after {IN_A_ROW} failures in a row")
+            self.stop.now(f"stopped after {IN_A_ROW} calls in a row to an endpoint that cannot be used")
 
     def _expected_cost(self) -> float:
         """What was spent, and what the calls in flight will cost if they are like those before."""

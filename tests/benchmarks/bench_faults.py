@@ -149,7 +149,7 @@ def main() -> None:
         with (folder / "in.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("report_id", "report"))
-            writer.writerows((f"r{n}", f"Report {n}. {'The lungs are clear. ' * 25}")
+            writer.writerows((f"r{n}", f"Report {n}.{' The lungs are clear.' * 25}")
                              for n in range(chosen.units // len(FINDINGS)))  # fmt: skip
         run(folder, chosen.units, chosen.share, chosen.kills, chosen.timeout)
 
