@@ -111,13 +111,21 @@ class Desk:
     # Giving out.
 
     def blocks(self, size: int = PACKED_BLOCK) -> Iterator[Block | None]:
-        """Claimed blocks; None while only others have work left; ends when nothing is left or the run is stopped."""
-        if not self.progress.wanted:
-            return
+        """Claimed blocks; None while only others have work left; ends when nothing is left or the run is stopped.
+
+        What failed in an earlier run comes after what was never asked.
+        """
+        if self.progress.wanted:
+            again = self.shape.failed_before()
+            yield from self._blocks(size, failed=False)
+            if again and not self.stop.why:
+                yield from self._blocks(size, failed=True)
+
+    def _blocks(self, size: int, *, failed: bool) -> Iterator[Block | None]:
         while not self.stop.why:
             others = 0
             for first, texts in self.plan.batches(size):
-                block, taken = self._claim(first, first + size, texts)
+                block, taken = self._claim(first, first + size, texts, failed)
                 others += taken
                 if block:
                     self._count_asked(block)
@@ -146,11 +154,11 @@ class Desk:
                 self.progress = replace(self.progress, asked=self.progress.asked + 1)
                 yield Unit(place, report, texts[report], number)
 
-    def _claim(self, first: int, last: int, texts: dict[bytes, str]) -> tuple[Block | None, int]:
-        if not self.shape.missing(first, last):
+    def _claim(self, first: int, last: int, texts: dict[bytes, str], failed: bool) -> tuple[Block | None, int]:
+        if not self.shape.missing(first, last, failed):
             return None, 0
         with self.ledger.writing() as db:
-            wanted = self._within_limits(self.shape.missing(first, last))
+            wanted = self._within_limits(self.shape.missing(first, last, failed))
             mine, others = self.ledger.claim(db, self.model, wanted)
         wanted = {report: places for report, places in wanted.items() if report in mine}
         if self.gate and wanted:
