@@ -161,7 +161,7 @@ def test_hostile_text_is_shown_as_text(browser: Browser, site: Site, faults: lis
                 assert "bell\u2407 escape\u241b[31m null delete\u2421" in shown
             if name == "rtl":
                 assert "\u202e" not in shown
-                assert "esrever" in shown and "\u202e" not in shown
+                assert "esrever" in shown
             press(page, "4", "w")
             page.locator("#note").fill(note)
             press(page, "Enter")
