@@ -71,7 +71,8 @@ def _words() -> _Words:
     every = unread | {_plain(h) for f in files for h in f.sections.read}
     either = "|".join(re.escape(w) for w in sorted(every, key=len, reverse=True)) or "(?!)"
     after = r"(?(b) *[】\]][ :]*|[ *]*(?::|(?= *(?:\n|$))))"
-    return _Words(re.compile(rf"(?:^|\n)[ #*]*{_NUMBER}(?P<b>[【\[] *)?(?P<h>{either}){after}"), frozenset(every), unread, kinds)
+    pattern = re.compile(rf"(?:^|\n)[ #*]*{_NUMBER}(?P<b>[【\[] *)?(?P<h>{either}){after}")
+    return _Words(pattern, frozenset(every), unread, kinds)
 
 
 def _plain(heading: str) -> str:
