@@ -158,7 +158,7 @@ def open_source(
 ) -> Source:
     """The reports of a dataset's name or card, or else of any readable table or folder; raises InputError."""
     path = Path(name_or_path)
-    if path.exists() and path.suffix not in (".yaml", ".yml"):
+    if path.exists() and path.suffix not in (".yaml", ".yml") and not (path / "card.yaml").is_file():
         table = read_table(path, reader, encoding=encoding)
         parts, card, found = [_Part(table, str(path), {})], None, list(reports_of(table, str(path)))
         remarks = remarks_of(table)

@@ -88,9 +88,10 @@ def draw_cohort(source: Source, recipe: Recipe, labels: LabelTable | None = None
     kept = {k.report.report_id: k for k in screened.kept}
     labelled_by = name if labels else f"release program {load_frozen().sha256}"
     stated = _stated(screened.kept, tuple(recipe.enrich), labels)
+    gone = ", ".join(f"{e.reports} {e.why}" for e in screened.excluded)
     drawn = draw(
         (Candidate(i, k.report.group, k.text, stated.get(i, frozenset()), k.copies) for i, k in kept.items()),
-        recipe, f"cohort of {source.name}",
+        recipe, f"cohort of {source.name}", f" of {len(source.reports)}{gone and f' (left out: {gone})'}",
     )  # fmt: skip
     reports = {part: tuple(kept[i].report for i in drawn.part(part)) for part in recipe.parts}
     chosen = [kept[p.report_id] for p in drawn.placed]

@@ -66,7 +66,7 @@ def command(
     opened = open_source(source, data, reader, encoding)
     if studies:
         opened = _with_columns(opened, studies)
-    table, name = _labels(labels, source, data)
+    table, name = _labels(labels, opened, source, data)
     cohort = draw_cohort(opened, chosen, table, name)
     for remark in cohort.remarks:
         typer.echo(remark, err=True)
@@ -98,13 +98,16 @@ def _with_columns(opened: Source, path: Path) -> Source:
     return replace(opened, details=details, remarks=(*opened.remarks, *remark))
 
 
-def _labels(named: str | None, source: str, data: Path | None) -> tuple[LabelTable | None, str]:
+def _labels(named: str | None, opened: Source, source: str, data: Path | None) -> tuple[LabelTable | None, str]:
     """The labels that the option names, and what they are called; none for the release program's."""
     if named is None:
         return None, ""
     if named == "reference":
         from ranscore.cohort import open_dataset
+        from ranscore.errors import InputError
 
+        if opened.card is None:
+            raise InputError(f"--labels reference: {source} is a table without a card; name a table of labels.")
         dataset = open_dataset(Path(source) if Path(source).exists() else source, data)
         return dataset.reference, f"the reference of {dataset.name}"
     from ranscore.readers import read_labels

@@ -18,7 +18,8 @@ TITLE = "Flow of reports"
 FILL, ASIDE, PART = "#FFFFFF", "#F3F3F3", "#CFE3F1"
 LINE, PAD, GAP = 0.165, 0.1, 0.3  # inches
 SIZE = 8.5
-LETTERS = 13.5  # an inch, at that size
+NUMBER = 0.6  # inches for a number of a list
+LETTERS = 14.5  # an inch, at that size
 
 
 def flow_picture(flow: Flow) -> Picture:
@@ -56,10 +57,10 @@ def _draw(flow: Flow) -> Figure:
     left, right = main / 2, WIDTH - aside / 2
     notes = [
         _listed("Left out", flow.excluded, aside),
-        _listed("Passed over by the draw", (*flow.passed_over, *_unneeded(flow)), aside),
+        _listed("Not drawn", (*flow.passed_over, *_unneeded(flow)), aside),
     ]
     steps = [
-        [f"Reports read from {flow.source}", _number(flow.read, flow.read_patients)],
+        ["Reports read", f"from {flow.source}", _number(flow.read, flow.read_patients)],
         ["Eligible reports", _number(flow.eligible, flow.eligible_patients)],
         ["Reports drawn", _number(sum(flow.parts.values()), _all(flow.patients.values()))],
     ]
@@ -80,6 +81,7 @@ def _draw(flow: Flow) -> Figure:
             at = bottom
     height = _parts(flow, left, at, boxes, edges)
     figure = make_figure(height)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-0.05, WIDTH + 0.05), ylim=(height + 0.05, -0.05))
     axes.axis("off")
@@ -119,15 +121,15 @@ def _parts(
 def _unneeded(flow: Flow) -> tuple[Exclusion, ...]:
     if not flow.not_needed:
         return ()
-    return (Exclusion(key="not_needed", why="not needed, all parts were full", reports=flow.not_needed),)
+    return (Exclusion(key="not_needed", why="all parts were full", reports=flow.not_needed),)
 
 
 def _listed(title: str, items: tuple[Exclusion, ...], width: float) -> list[str]:
     total = sum(e.reports for e in items)
     lines = [f"{title}: {total:,}"]
     for item in items:
-        first, *rest = wrap(f"{item.reports:,}  {item.why}", int(width * LETTERS) - 3)
-        lines += [f"   {first}", *(f"        {line}" for line in rest)]
+        first, *rest = wrap(item.why, int((width - NUMBER - 0.25) * LETTERS))
+        lines += [f"{item.reports:,}\t{first}", *(f"\t{line}" for line in rest)]
     return lines
 
 
@@ -155,7 +157,13 @@ def _box(
     for number, line in enumerate(lines):
         weight = "bold" if number == 0 else "normal"
         y = top + PAD + (number + 0.5) * LINE + (height - _height(lines)) / 2
-        axes.text(start, y, line, ha=align, va="center", fontsize=SIZE, fontweight=weight)
+        style = {"va": "center", "fontsize": SIZE, "fontweight": weight}
+        counted, tab, rest = line.partition("\t")
+        if tab:
+            axes.text(start + NUMBER, y, counted, ha="right", **style)
+            axes.text(start + NUMBER + 0.08, y, rest, ha="left", **style)
+        else:
+            axes.text(start, y, line, ha=align, **style)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ranscore.catalog import finding_name
 from ranscore.errors import InputError
 from ranscore.sampling._near import NearIndex, shingles_of
 from ranscore.sampling._recipe import Recipe
@@ -56,16 +57,17 @@ def order_key(seed: int, report_id: str, purpose: str = "order") -> int:
     return int.from_bytes(hashlib.sha256(f"{purpose}\n{seed}\n{report_id}".encode("utf-8", "surrogatepass")).digest())
 
 
-def draw(candidates: Iterable[Candidate], recipe: Recipe, where: str = "cohort") -> Drawn:
+def draw(candidates: Iterable[Candidate], recipe: Recipe, where: str = "cohort", left_out: str = "") -> Drawn:
     """The parts of the recipe; the same reports, seed and sizes give the same parts, whatever the order of rows.
 
     The positives that `enrich` asks for come first, then each report in its seeded order goes to a part by lot, every
     part with a chance by its free places. A report whose patient or near-duplicate stands in another part is passed
-    over, and only taken into that part at the end, if places are left. Raises InputError where reports are too few.
+    over, and only taken into that part at the end, if places are left. Raises InputError where reports are too few;
+    `left_out` tells there which reports were left out before.
     """
     pool = sorted(candidates, key=lambda c: (order_key(recipe.seed, c.report_id), c.report_id))
     if len(pool) < recipe.wanted:
-        raise _too_few(where, recipe, f"{len(pool)} are eligible")
+        raise _too_few(where, recipe, f"{len(pool)} are eligible{left_out}")
     state = _State(recipe)
     remarks = tuple(_enrich(state, pool))
     refused: dict[str, str] = {}
@@ -84,7 +86,7 @@ def draw(candidates: Iterable[Candidate], recipe: Recipe, where: str = "cohort")
             del refused[one.report_id]
     reasons = Counter(refused.values())
     if state.open_parts():
-        raise _too_few(where, recipe, _shortage(len(pool), state, reasons))
+        raise _too_few(where, recipe, _shortage(f"{len(pool)} are eligible{left_out}", state, reasons))
     left = len(pool) - len(state.placed) - len(refused)
     placed = tuple(_weighted(pool, state.placed))
     return Drawn(placed, reasons["patient"], reasons["near"], left, (*remarks, *_uncovered(pool, state.placed, recipe)))
@@ -151,7 +153,7 @@ def _enrich(state: _State, pool: Sequence[Candidate]) -> Iterable[str]:
         if reached < least:
             full = "" if state.free[part] else f", and {part} is full with {recipe.parts[part]} reports"
             yield (
-                f"enrichment not reached: {reached} of {least} positives of {finding} in {part}, since "
+                f"enrichment not reached: {reached} of {least} positives of {finding_name(finding)} in {part}, since "
                 f"{len(holders)} of {len(pool)} eligible reports state it{full}"
             )
 
@@ -176,10 +178,10 @@ def _uncovered(pool: Sequence[Candidate], placed: dict[str, str], recipe: Recipe
             yield f"weights of {part}: {missing} of {len(pool)} eligible reports are of strata that it holds none of"
 
 
-def _shortage(pool: int, state: _State, reasons: Counter[str]) -> str:
+def _shortage(eligible: str, state: _State, reasons: Counter[str]) -> str:
     lacking = ", ".join(f"{part} lacks {state.free[part]}" for part in state.open_parts())
     return (
-        f"{pool} are eligible, of which {reasons['patient']} have their patient and {reasons['near']} a "
+        f"{eligible}; of these {reasons['patient']} have their patient and {reasons['near']} a "
         f"near-duplicate in another part, so {lacking}"
     )
 
