@@ -12,26 +12,10 @@ from hypothesis import strategies as st
 from ranscore.errors import InputError
 from ranscore.sampling import Candidate, Drawn, NearIndex, Recipe, draw, read_recipe, shingles_of
 
-WORDS = tuple("heart lungs clear normal size effusion no small left right opacity stable line tube rib".split())  # noqa: SIM905
-    "heart",
-    "lungs",
-    "clear",
-    "normal",
-    "size",
-    "effusion",
-    "no",
-    "small",
-    "left",
-    "right",
-    "opacity",
-    "stable",
-    "line",
-    "tube",
-    "rib",
-    "old",
-    "mild",
-    "new",
-]
+WORDS = (
+    "heart", "lungs", "clear", "normal", "size", "effusion", "no", "small", "left", "right", "opacity", "stable",
+    "line", "tube", "rib", "old", "mild", "new",
+)  # fmt: skip
 
 
 def sentence(seed: int, length: int = 30) -> str:
