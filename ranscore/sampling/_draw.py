@@ -62,39 +62,56 @@ def draw(candidates: Iterable[Candidate], recipe: Recipe, where: str = "cohort",
 
     The positives that `enrich` asks for come first, then each report in its seeded order goes to a part by lot, every
     part with a chance by its free places. A report whose patient or near-duplicate stands in another part is passed
-    over, and only taken into that part at the end, if places are left. Raises InputError where reports are too few;
+    over, and only taken into that part at the end, if places are left; where that does not fill the parts, patients
+    are kept whole. Raises InputError where reports are too few;
     `left_out` tells there which reports were left out before.
     """
     pool = sorted(candidates, key=lambda c: (order_key(recipe.seed, c.report_id), c.report_id))
     if len(pool) < recipe.wanted:
         raise _too_few(where, recipe, f"{len(pool)} are eligible{left_out}")
-    state = _State(recipe)
+    state, remarks, reasons = _attempt(pool, recipe)
+    if state.open_parts():
+        packed, told, again = _attempt(pool, recipe, packed=True)
+        if packed.open_parts():
+            raise _too_few(where, recipe, _shortage(f"{len(pool)} are eligible{left_out}", state, reasons))
+        state, remarks, reasons = packed, told, again
+    left = len(pool) - len(state.placed) - reasons.total()
+    placed = tuple(_weighted(pool, state.placed))
+    return Drawn(placed, reasons["patient"], reasons["near"], left, (*remarks, *_uncovered(pool, state.placed, recipe)))
+
+
+def _attempt(
+    pool: Sequence[Candidate], recipe: Recipe, packed: bool = False
+) -> tuple[_State, tuple[str, ...], Counter[str]]:
+    """The parts as far as they could be filled, remarks, and how many reports were refused why.
+
+    `packed` keeps room in a part for all reports of its patients, for pools that are hardly larger than the parts.
+    """
+    state = _State(recipe, Counter(c.patient for c in pool) if packed else Counter())
     remarks = tuple(_enrich(state, pool))
     refused: dict[str, str] = {}
     for one in pool:
-        if one.report_id not in state.placed and state.open_parts():
-            part = state.by_lot(one)
-            why = state.refusal(one, part)
-            if why:
-                refused[one.report_id] = why
-            else:
-                state.place(one, part)
+        if one.report_id in state.placed or not state.open_parts():
+            continue
+        part = state.by_lot(one)
+        why = state.refusal(one, part) if part else "patient"
+        if why:
+            refused[one.report_id] = why
+        else:
+            state.place(one, part)
     for one in pool:
         part = state.only_part(one) if one.report_id in refused and state.open_parts() else ""
         if part:
             state.place(one, part)
             del refused[one.report_id]
-    reasons = Counter(refused.values())
-    if state.open_parts():
-        raise _too_few(where, recipe, _shortage(f"{len(pool)} are eligible{left_out}", state, reasons))
-    left = len(pool) - len(state.placed) - len(refused)
-    placed = tuple(_weighted(pool, state.placed))
-    return Drawn(placed, reasons["patient"], reasons["near"], left, (*remarks, *_uncovered(pool, state.placed, recipe)))
+    return state, remarks, Counter(refused.values())
 
 
 @dataclass
 class _State:
     recipe: Recipe
+    sizes: Counter[str]
+    claimed: Counter[str] = field(default_factory=Counter)
     placed: dict[str, str] = field(default_factory=dict)
     free: dict[str, int] = field(init=False)
     owners: dict[str, str] = field(default_factory=dict)
@@ -108,8 +125,14 @@ class _State:
         return [part for part, places in self.free.items() if places]
 
     def by_lot(self, one: Candidate) -> str:
-        lot = order_key(self.recipe.seed, one.report_id, "part") % sum(self.free.values())
-        for part, places in self.free.items():
+        """A part by its free places; where room is kept, the patient's own, or one with room for all of him, or ""."""
+        if self.sizes and one.patient in self.owners:
+            return self.owners[one.patient]
+        room = {part: max(0, places - self.claimed[part]) for part, places in self.free.items()}
+        if not sum(room.values()):
+            return ""
+        lot = order_key(self.recipe.seed, one.report_id, "part") % sum(room.values())
+        for part, places in room.items():
             if lot < places:
                 return part
             lot -= places
@@ -121,18 +144,22 @@ class _State:
     def refusal(self, one: Candidate, part: str) -> str:
         if one.patient and self.owners.get(one.patient, part) != part:
             return "patient"
+        if not self.free[part]:
+            return "patient"
         return "near" if self.near(one) - {part} else ""
 
     def only_part(self, one: Candidate) -> str:
         """The one part that a refused report may join, "" where there is none or it is full."""
         tied = self.near(one) | ({self.owners[one.patient]} if one.patient in self.owners else set())
-        part = min(tied, default="")
-        return part if len(tied) == 1 and self.free[part] else ""
+        part = min(tied, default="") or min(self.open_parts())
+        return part if len(tied) <= 1 and self.free[part] else ""
 
     def place(self, one: Candidate, part: str) -> None:
         self.placed[one.report_id] = part
         self.free[part] -= 1
         if one.patient:
+            known = one.patient in self.owners
+            self.claimed[part] += 0 if not self.sizes else -1 if known else self.sizes[one.patient] - 1
             self.owners[one.patient] = part
         if self.index:
             self.index.add(shingles_of(one.text, self.recipe.shingle), part)
