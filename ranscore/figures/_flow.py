@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ranscore.figures._style import BLACK, WIDTH, Picture, make_figure
 from ranscore.figures._tables import Table, whole, words
@@ -157,7 +157,7 @@ def _box(
     for number, line in enumerate(lines):
         weight = "bold" if number == 0 else "normal"
         y = top + PAD + (number + 0.5) * LINE + (height - _height(lines)) / 2
-        style = {"va": "center", "fontsize": SIZE, "fontweight": weight}
+        style: dict[str, Any] = {"va": "center", "fontsize": SIZE, "fontweight": weight}
         counted, tab, rest = line.partition("\t")
         if tab:
             axes.text(start + NUMBER, y, counted, ha="right", **style)

@@ -217,5 +217,5 @@ def _too_few(where: str, recipe: Recipe, found: str) -> InputError:
     asked = ", ".join(f"{name} {size}" for name, size in recipe.parts.items())
     return InputError(
         f"{where}: too few reports: {recipe.wanted} are wanted ({asked}), and {found}; expected more reports: ask for "
-        "fewer with --part NAME=N, or loosen the recipe (`ranscore guide data`)."
+        "fewer with --part NAME=N, or loosen the recipe (`ranscore guide cohorts`)."
     )
