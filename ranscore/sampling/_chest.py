@@ -32,6 +32,7 @@ _TITLE = re.compile(r"(?m)^[ \t]*([A-Z][A-Z0-9 ,/()&'.-]{2,80}?)[ \t]*:")
 _VIEWS = re.compile(
     r"\b(?:views?|radiographs?|x-?rays?|films?|series|portable|ap|pa|lat|lateral|ct|mri?)\b", re.IGNORECASE
 )
+_OF = re.compile(r"\b(?:views?|radiographs?|x-?rays?|films?|images?) of (?:\w+ ){0,3}\w+", re.IGNORECASE)
 LONGEST_TITLE = 100  # characters
 
 
@@ -64,8 +65,8 @@ def _titled_otherwise(text: str) -> bool:
     examination = " ; ".join(text[s.body : s.end] for s in sections if "examination" in s.kinds)
     technique = " ; ".join(text[s.body : s.end] for s in sections if "technique" in s.kinds)
     headings = [h for h in _TITLE.findall(text) if _VIEWS.search(h)]
-    titles = " ; ".join((examination, technique, _first_line(text, sections), *headings))
-    if _OTHER.search(titles) and not _CHEST.search(titles):
+    titles = " ; ".join((examination, _first_line(text, sections), *headings, *_OF.findall(technique)))
+    if _OTHER.search(titles) and not _CHEST.search(f"{titles} ; {technique}"):
         return True
     return _is_cross(examination)
 

@@ -25,6 +25,8 @@ def kept_of(*texts: str, details: dict[str, dict[str, str]] | None = None, **rec
         f"EXAMINATION: CHEST (PA AND LAT)\n{BODY}",
         f"EXAMINATION: Chest radiograph\nCOMPARISON: CT abdomen.\n{BODY}",
         f"CHEST AND RIBS, 3 VIEWS:\n{BODY}",
+        f"TECHNIQUE: Portable AP view, the head rotated.\n{BODY}",
+        f"INDICATION: Fall, knee and pelvis painful.\n{BODY}",
         "FINDINGS: Old rib fracture. Surgical clips in the abdomen. Humeral head intact.\nIMPRESSION: None acute.",
         "影像所见：双肺纹理清晰，心影不大。\n诊断意见：心肺未见异常。",
         "检查部位：胸部正位\n影像所见：双肺纹理清晰，心影不大。\n诊断意见：心肺未见异常。",
@@ -41,6 +43,7 @@ def test_a_chest_report_stays(text: str) -> None:
         f"EXAMINATION: ABDOMEN (SUPINE ONLY)\n{BODY}",
         f"LEFT KNEE, TWO VIEWS\n{BODY}",
         f"PELVIS, AP VIEW: {BODY}",
+        f"TECHNIQUE: Two views of the right knee.\n{BODY}",
         f"EXAMINATION: CT CHEST WITHOUT CONTRAST\n{BODY}",
     ],
 )
