@@ -19,7 +19,7 @@ FILL, ASIDE, PART = "#FFFFFF", "#F3F3F3", "#CFE3F1"
 LINE, PAD, GAP = 0.165, 0.1, 0.3  # inches
 SIZE = 8.5
 NUMBER = 0.6  # inches for a number of a list
-LETTERS = 14.5  # an inch, at that size
+LETTERS = 15  # an inch, at that size
 
 
 def flow_picture(flow: Flow) -> Picture:
