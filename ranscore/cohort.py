@@ -29,6 +29,7 @@ from ranscore.readers import (
     scan_votes,
     texts_by_id,
 )
+from ranscore.readers._columns import fold
 from ranscore.records import ErrorNote, LabelTable, Report, Terms, digest_of
 from ranscore.reference import (
     Decision,
@@ -139,6 +140,38 @@ def open_reports(
     if twice:
         raise InputError(f"dataset {card.name}: report ids stand in several parts, such as {twice[0]!r:.60}.")
     return card, tuple(reports), remarks
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Reports with their whole text, a table's card if it has one, and every column of a report by folded name."""
+
+    name: str
+    card: Card | None
+    reports: tuple[Report, ...]
+    details: dict[str, dict[str, str]]
+    remarks: tuple[str, ...] = ()
+
+
+def open_source(
+    name_or_path: str | Path, data: Path | str | None = None, reader: str | None = None, encoding: str | None = None
+) -> Source:
+    """The reports of a dataset's name or card, or else of any readable table or folder; raises InputError."""
+    path = Path(name_or_path)
+    if path.exists() and path.suffix not in (".yaml", ".yml") and not (path / "card.yaml").is_file():
+        table = read_table(path, reader, encoding=encoding)
+        parts, card, found = [_Part(table, str(path), {})], None, list(reports_of(table, str(path)))
+        remarks = remarks_of(table)
+    else:
+        card, home = read_card(path if path.exists() else str(name_or_path))
+        parts = _read_parts(card, _data_folder(card, home, data))
+        found, remarks = _reports(card.model_copy(update={"sections": None}), parts)
+    details: dict[str, dict[str, str]] = {}
+    for report, (_, row) in zip(found, (row for part in parts for row in rows_of(part.table)), strict=True):
+        details[report.report_id] = {fold(k): v for k, v in row.items()}
+    if len(details) < len(found):
+        raise InputError(f"{name_or_path}: some report ids stand in several parts; expected each once.")
+    return Source(card.name if card else path.stem, card, tuple(found), details, remarks)
 
 
 def _reports(card: Card, parts: Sequence[_Part]) -> tuple[list[Report], tuple[str, ...]]:

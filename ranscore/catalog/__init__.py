@@ -64,6 +64,11 @@ def read_yaml(path: Path, shape: type[T]) -> T:
         raise list_faults(str(path), validation_faults(fault)) from None
 
 
+def yaml_text(data: Any) -> str:
+    """A record's JSON values as YAML, keys in their order."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
 def validation_faults(fault: ValidationError) -> Iterator[str]:
     """Each fault of a validation as one line: where, what was found, what is expected."""
     for error in fault.errors():

@@ -12,10 +12,11 @@ from ranscore.figures._evidence import (
     Support,
     System,
 )
+from ranscore.figures._flow import flow_picture
 from ranscore.figures._style import Drawn, Picture, render
 from ranscore.figures._tables import Cell, Table, to_csv, to_latex
 
 __all__ = [
     "Cell", "Change", "Cohort", "Comparison", "Curve", "Drawn", "Evidence", "Kind", "Origin", "Picture", "Side",
-    "Support", "System", "Table", "render", "to_csv", "to_latex",
+    "Support", "System", "Table", "flow_picture", "render", "to_csv", "to_latex",
 ]  # fmt: skip

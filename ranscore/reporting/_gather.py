@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ranscore.cohort import Dataset, Panel, dataset_panel
+from ranscore.describing import describe_cohort
 from ranscore.errors import InputError, UnknownNameError
 from ranscore.figures import Evidence, System
 from ranscore.freezing import load_frozen
-from ranscore.reporting._cohort import describe_cohort
 from ranscore.reporting._runs import Run, choose_runs, read_run
 from ranscore.reporting._sides import Settings
 from ranscore.reporting._systems import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from statistics import quantiles
+from collections.abc import Iterable, Iterator
 
 from ranscore.agreement import Figure
+from ranscore.describing import shares_of, spread_of
 from ranscore.figures import Comparison, Evidence, Origin, Side, System
 from ranscore.figures._evidence import f1_of
 from ranscore.figures._series import each_system
@@ -23,9 +23,9 @@ def cohort_table(evidence: Evidence) -> Table:
     rows = [
         ("Reports", str(cohort.reports)),
         ("Patients", "not known" if cohort.patients is None else str(cohort.patients)),
-        ("Age, years", _spread(cohort.ages, f"known for {len(cohort.ages or ())}")),
-        ("Sex", _parts(cohort.sexes, cohort.reports)),
-        (f"Length, {cohort.length_unit}", _spread(cohort.lengths, "")),
+        ("Age, years", spread_of(cohort.ages, f"known for {len(cohort.ages or ())}")),
+        ("Sex", shares_of(cohort.sexes, cohort.reports)),
+        (f"Length, {cohort.length_unit}", spread_of(cohort.lengths)),
         ("Language", cohort.language or "not known"),
         ("Reference", _reference(evidence)),
         ("Findings in the reference", str(len(cohort.support))),
@@ -36,21 +36,6 @@ def cohort_table(evidence: Evidence) -> Table:
         "cohort", "Cohort", ("Characteristic", "Value"), tuple((words(name), words(value)) for name, value in rows),
         ("A cell is one finding in one report.",),
     )  # fmt: skip
-
-
-def _spread(values: Sequence[float] | None, rest: str) -> str:
-    """Median, quartiles and range."""
-    if not values:
-        return "not known"
-    low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
-    text = f"median {middle:g} (quartiles {low:g} to {high:g}, range {min(values):g} to {max(values):g})"
-    return f"{text}, {rest}" if rest else text
-
-
-def _parts(counts: dict[str, int] | None, n: int) -> str:
-    if counts is None:
-        return "not known"
-    return ", ".join(f"{name} {count} ({100 * count / n:.1f} %)" for name, count in counts.items())
 
 
 def _reference(evidence: Evidence) -> str:
