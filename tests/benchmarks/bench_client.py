@@ -106,7 +106,9 @@ async def ask_client(base: str, prompt: FrozenPrompt, reports: Sequence[str], in
             for user in rest:
                 reply = await client.ask(prompt.head, user, WORDS)
                 assert reply.text in WORDS, reply
-                if in_flight is None and len(working) < client.room:
+                if in_flight is None and len(working) != client.room:
+                    if len(working) > client.room:
+                        return
                     begin()
 
         def begin() -> None:
