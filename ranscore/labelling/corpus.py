@@ -251,10 +251,10 @@ def open_corpus(
 
     Reads the table of reports once, and raises InputError with all its faults before the ledger is made or anything
     is asked; DigestError where this version would send another prompt than the frozen one, GuardError where text
-    under these `terms` may not be sent to the model (without terms: as that of a table without a card).
+    under these `terms` (without them: those of the stream) may not be sent to the model.
     """
     check_prompts(frozen)
-    check_terms(model, terms or Terms())
+    check_terms(model, terms or stream.terms)
     ledger = Ledger()
     try:
         corpus = Corpus(frozen, stream, model, ledger, gate, grouping)
