@@ -52,6 +52,8 @@ class Entry(Record):
     answer: Literal["", "present", "absent", "unanswered"] = ""
     reference: Literal["", "present", "absent", "uncertain"] = ""
     withdraws: str = ""
+    text_digest: str = ""  # of the report, where its words are blanks here (see `quotation`)
+    quotes: tuple[tuple[int, int, int], ...] = ()
 
     @field_validator("*")
     @classmethod
@@ -185,7 +187,7 @@ def place_evidence(entry: Entry, report: Report) -> Entry:
     found = locate_evidence(entry.evidence, report.text)
     if found is None:
         raise ValueError(
-            f"evidence: found {entry.evidence!r:.60}, which is not in report {entry.report_id!r}; "
+            f"evidence: found {len(entry.evidence)} characters that are not in report {entry.report_id!r}; "
             "expected a passage copied from it"
         )
     start, end = found

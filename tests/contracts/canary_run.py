@@ -20,13 +20,17 @@ from typing import Any
 def main() -> None:
     """Runs the plan; prints the exit codes."""
     logging.basicConfig(level=logging.INFO)
-    plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    path = Path(sys.argv[1])
+    plan = json.loads(path.read_text(encoding="utf-8"))
     codes = []
     for step in plan:
         began = time.monotonic()
         codes.append(review(**step["review"]) if isinstance(step, dict) else run(step))
-        print(f"{time.monotonic() - began:.1f} s: {step}", file=sys.stderr)
-    Path(sys.argv[1]).with_suffix(".codes").write_text(json.dumps(codes), encoding="utf-8")
+        print(
+            f"{time.monotonic() - began:.1f} s: {step[0] if isinstance(step, list) else 'review'}, {codes[-1]}",
+            file=sys.stderr,
+        )
+    path.with_suffix(".codes").write_text(json.dumps(codes), encoding="utf-8")
 
 
 def run(arguments: list[str]) -> int:

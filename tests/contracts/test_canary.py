@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def write_cohort(folder: Path, access: str = "restricted") -> Path:
         texts[f"zh-{n}"] = f"患者：甄秘标{n}\n影像所见：左侧玄隙征，心影{n + 8}厘米。\n诊断：请结合临床。"  # noqa: RUF001
     for i in texts:
         kind = i.split("-")[0]
-        labels.append({"report_id": i, **{f: int(f == "pneumothorax" and kind != "clear") for f in catalog.finding_ids()}})
+        labels.append(
+            {"report_id": i, **{f: int(f == "pneumothorax" and kind != "clear") for f in catalog.finding_ids()}}
+        )
         evidence = {"sign": PASSAGE, "zh": "左侧玄隙征"}.get(kind)
         if evidence:
             notes.append({
@@ -178,45 +180,125 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
             yield archive.read(name)
 
 
-def plan_of(card: Path, tree: Path, base: str, failing: str) -> list[Any]:
-    """What a clinic would do from its reports to a score."""
-    m = ["--mlruns", str(tree / "mlruns")]
-    o = lambda name: str(tree / "out" / name)  # noqa: E731
-    (tree / "out").mkdir(exist_ok=True)
-    (tree / "exported").mkdir(exist_ok=True)
-    optimize = ["optimize", "--label", "Pneumothorax", "--dataset", str(card), "--rounds", "1", "--trials", "4", *m]
+def plan_of(card: Path, tree: Path, base: str, failing: str) -> list[tuple[int, Any]]:
+    """What a clinic would do from its reports to a score, each step with its exit code; `kept` is asked to hold text."""
+    for name in ("out", "exported", "kept"):
+        (tree / name).mkdir()
+    runs, program, labels = str(tree / "mlruns"), str(tree / "out" / "program.json"), str(tree / "out" / "labels.csv")
+    kept, reports = str(tree / "kept" / "mlruns"), str(card.with_name("reports.jsonl"))
+    data, m = ["--dataset", str(card)], ["--mlruns", runs]
+    optimize = ["optimize", "--label", "Pneumothorax", *data, "--rounds", "1", "--trials", "4", "--folds"]
     served, broken = (["--model", "openai/m", "--api-base", b] for b in (base, failing))
-    reports = str(card.with_name("reports.jsonl"))
+    far = ["extract", str(card), "-o", str(tree / "out" / "far.csv"), "--model"]
     return [
-        [*optimize, "--folds", "2"],
-        {"review": {"card": str(card), "mlruns": m[1], "passage": PASSAGE, "note": NOTE}},
-        [*optimize, "--folds", "0"],
-        [*optimize, "--folds", "0", *served],
-        ["notes", "--dataset", str(card), "--label", "Pneumothorax", *m],
-        ["notes", "--dataset", str(card), "--export", str(tree / "exported" / "notes.csv"), *m],
-        ["compile", "-o", o("program.json"), "--dataset", str(card), *m],
-        ["extract", str(card), "-o", o("labels.csv"), "--ways", o("ways.csv"), "--program", o("program.json")],
-        ["extract", str(card), "-o", o("served.parquet"), "--program", o("program.json"), *broken, "--timeout", "2"],
-        ["score", "--reference", o("labels.csv"), "--generated", reports, "--program", o("program.json"),
-         "--bootstrap", "20", "--per-report", o("per-report.csv")],
-        ["report", "--all", "--dataset", str(card), "-o", o("report.html"), "--bootstrap", "20", *m],
-        ["stability", "--dataset", str(card), "--limit", "1", "--repeats", "2", "--program", o("program.json"), *served],
-        ["extract", str(card), "-o", o("far.csv"), "--model", "openai/gpt-4o-mini"],
-        ["extract", str(card), "-o", o("far.csv"), "--model", "openai/m", "--api-base", "https://api.example.invalid/v1"],
+        (0, [*optimize, "2", *m]),
+        (0, {"review": {"card": str(card), "mlruns": runs, "passage": PASSAGE, "note": NOTE}}),
+        (0, [*optimize, "0", *m]),
+        (0, [*optimize, "0", *m, *served, "--writer", "openai/w"]),
+        (0, [*optimize, "0", "--mlruns", kept, "--log-text", "--keep-report-text"]),
+        (0, ["notes", *data, "--label", "Pneumothorax", *m]),
+        (0, ["notes", *data, "--export", str(tree / "exported" / "notes.csv"), *m]),
+        (0, ["compile", "-o", program, *data, *m]),
+        (0, ["compile", "-o", str(tree / "kept" / "program.json"), *data, "--mlruns", kept]),
+        (0, ["extract", str(card), "-o", labels, "--ways", str(tree / "out" / "ways.csv"), "--program", program]),
+        (3, ["extract", str(card), "-o", str(tree / "out" / "served.parquet"), "--program", program, *broken,
+             "--timeout", "2"]),
+        (0, ["score", "--reference", labels, "--generated", reports, "--program", program, "--bootstrap", "20",
+             "--per-report", str(tree / "out" / "per-report.csv")]),
+        (0, ["report", "--all", *data, "-o", str(tree / "out" / "report.html"), "--bootstrap", "20", *m]),
+        (0, ["stability", *data, "--limit", "1", "--repeats", "2", "--program", program, *served]),
+        (2, [*far, "openai/gpt-4o-mini"]),
+        (2, [*far, "openai/m", "--api-base", "https://api.example.invalid/v1"]),
+        (0, [*far[:-1], "--model", "lexical", "--allow-remote"]),
     ]  # fmt: skip
 
 
-def test_no_mark_leaves_the_reports(tmp_path: Path) -> None:
-    """Optimize, review, compile, extract from a failing endpoint, score, report: marks stay in the input."""
-    tree = tmp_path / "tree"
+@dataclass(frozen=True)
+class Walk:
+    """The tree after the plan, what was printed, the exit codes beside the expected ones, and what the proxy saw."""
+
+    tree: Path
+    said: str
+    codes: list[tuple[int, int, str]]
+    proxied: list[bytes]
+    sent: list[bytes]
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """Marked reports gone through all commands in one process."""
+    tree = tmp_path_factory.mktemp("canary") / "tree"
     card = write_cohort(tree / "input")
     says = Plan(wrong=0.05, empty=0.02, thinking=0.02, seed=3)
     fails = replace(says, busy=0.02, broken=0.02, reset=0.01, cut=0.01)
     with FaultServer(says) as server, FaultServer(fails) as failing, recording_proxy() as proxy:
-        codes, said = run_plan(tree, plan_of(card, tree, server.base, failing.base), proxy.address)
-        print(codes, said[-6000:])
-        assert any(b"vexolith" in raw for raw in server.raw)
-    print(json.dumps({k: sorted(v) for k, v in find_marks(tree, ("input/", "exported/")).items()}, indent=1, ensure_ascii=False))
-    print([s[:300] for s in proxy.seen])
-    assert find_marks(tree, ("input/",  "exported/")) == {}
-    assert proxy.seen == []
+        plan = plan_of(card, tree, server.base, failing.base)
+        codes, said = run_plan(tree, [step for _, step in plan], proxy.address)
+        steps = [step[0] if isinstance(step, list) else "review" for _, step in plan]
+        ended = list(zip(steps, [code for code, _ in plan], codes, strict=True))
+        return Walk(tree, said, ended, list(proxy.seen), [*server.raw, *failing.raw])
+
+
+def test_every_step_ended_as_it_should(walk: Walk) -> None:
+    """The commands did their work: labels, a score, a report, and a request for each report on this machine."""
+    assert [c for c in walk.codes if c[1] != c[2]] == [], walk.said[-5000:]
+    assert (walk.tree / "out" / "report.html").stat().st_size > 10_000
+    assert sum(b"vexolith" in raw for raw in walk.sent) > 100
+
+
+def test_no_mark_is_found_where_no_report_belongs(walk: Walk) -> None:
+    """Tracking, caches, logs, ledgers, labels, frozen program, report page and temporary files hold no report text."""
+    assert find_marks(walk.tree, ("input/", "exported/", "kept/")) == {}
+    assert len(list(walk.tree.rglob("*.db"))) > 2
+
+
+def test_an_export_of_notes_reads_as_they_were_written(walk: Walk) -> None:
+    """The exported notes, which the reader asked for, hold his words and the marked passages."""
+    text = (walk.tree / "exported" / "notes.csv").read_text(encoding="utf-8-sig")
+    assert text.count(NOTE) == text.count(PASSAGE) == COUNT
+
+
+def test_text_that_was_asked_for_is_found_and_said(walk: Walk) -> None:
+    """With --log-text and --keep-report-text the marks are in tables and programs, which say so."""
+    found = find_marks(walk.tree / "kept")
+    assert any(name.endswith("errors.csv") for name in found)
+    assert json.loads((walk.tree / "kept" / "program.json").read_text(encoding="utf-8"))["contains_report_text"]
+    assert "program.json" in found
+    with sqlite3.connect(walk.tree / "kept" / "mlruns" / "mlflow.db") as database:
+        said = database.execute("SELECT value FROM tags WHERE key = 'contains_report_text'").fetchall()
+    assert said and set(said) == {("true",)}
+
+
+def test_nothing_went_through_the_proxy(walk: Walk) -> None:
+    """Requests to this machine go through no proxy of the environment, and nothing goes elsewhere."""
+    assert walk.proxied == []
+    assert walk.said.count("nothing was sent: dataset marked is restricted") == 2
+    assert walk.said.count("The hospital forbids third parties") == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_what_is_kept_is_private(walk: Walk) -> None:
+    """Folders of tracking, ledgers and caches are for their owner alone, and so is every file in them."""
+    kept = [walk.tree / "mlruns", *walk.tree.rglob("*.ledger"), walk.tree / "home" / ".cache" / "ranscore"]
+    assert len(kept) == 5
+    open_ones = [p for f in kept for p in (f, *f.rglob("*")) if p.stat().st_mode & 0o077]
+    assert open_ones == []
+
+
+def test_the_search_finds_every_form_of_a_mark(tmp_path: Path) -> None:
+    """Marks are found as UTF-8, UTF-16, GB18030, escaped, compressed, in a database and in a table."""
+    import pyarrow
+    import pyarrow.parquet
+
+    (tmp_path / "a").write_bytes("x 甄秘标".encode("gb18030"))
+    (tmp_path / "b").write_bytes("x Zarbomir".encode("utf-16"))
+    (tmp_path / "c").write_text(json.dumps({"x": json.dumps("甄秘标")}))
+    (tmp_path / "d").write_bytes(gzip.compress(b"vexolith " * 9))
+    with sqlite3.connect(tmp_path / "e") as database:
+        database.execute("CREATE TABLE t (x)")
+        database.execute("INSERT INTO t VALUES (?)", (gzip.compress(b"QUENZARRA " * 9),))
+    pyarrow.parquet.write_table(pyarrow.table({"x": ["vexolith"] * 99}), tmp_path / "f", compression="zstd")
+    with zipfile.ZipFile(tmp_path / "g", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", "9081726354 " * 9)
+    (tmp_path / "h").write_bytes(b"vexolite, zarbomi, 908172635")
+    assert sorted(find_marks(tmp_path)) == list("abcdefg")
