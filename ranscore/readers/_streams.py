@@ -14,12 +14,15 @@ from ranscore.readers._terms import terms_of
 from ranscore.records import Report, Terms, strip_invisible
 from ranscore.sections import Policy, SectionCount
 
+UNDECLARED = Terms()
+
 
 @dataclass(frozen=True)
 class ReportStream:
     """The reports of a table in its order; `whole` where its format had to be read at once.
 
-    `terms` say where its text may go. `remarks` is what the user should know of the file; with a `policy` the text is that of the sections it reads.
+    `terms` say where its text may go, `remarks` what the user should know of the file; with a `policy` the text is that
+    of the sections it reads.
     """
 
     where: str
@@ -29,7 +32,7 @@ class ReportStream:
     _rows: Callable[[], Iterator[Row]]
     _report: Callable[[Sequence[str]], tuple[str | None, str]]
     _policy: Policy | None = None
-    terms: Terms = Terms()
+    terms: Terms = UNDECLARED
     _count: SectionCount = field(default_factory=SectionCount)
 
     def reports(self) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import socket
 import socketserver
 import sqlite3
 import subprocess
@@ -41,7 +40,7 @@ def write_cohort(folder: Path, access: str = "restricted") -> Path:
         texts[f"sign-{n}"] = f"{head} There is a vexolith crescent at the apex.\nIMPRESSION: Urgent call."
         texts[f"told-{n}"] = f"{head} Left pneumothorax of {n + 2} mm.\nIMPRESSION: Pneumothorax, quenzarra."
         texts[f"clear-{n}"] = f"{head} No pneumothorax, and no vexolith shadow.\nIMPRESSION: Normal."
-        texts[f"zh-{n}"] = f"患者：甄秘标{n}\n影像所见：左侧玄隙征，心影{n + 8}厘米。\n诊断：请结合临床。"  # noqa: RUF001
+        texts[f"zh-{n}"] = f"患者：甄秘标{n}\n影像所见：左侧玄隙征，心影{n + 8}厘米。\n诊断：请结合临床。"
     for i in texts:
         kind = i.split("-")[0]
         labels.append(
@@ -181,7 +180,7 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
 
 
 def plan_of(card: Path, tree: Path, base: str, failing: str) -> list[tuple[int, Any]]:
-    """What a clinic would do from its reports to a score, each step with its exit code; `kept` is asked to hold text."""
+    """What a clinic would do from its reports to a score, each step with its exit code; `kept` may hold text."""
     for name in ("out", "exported", "kept"):
         (tree / name).mkdir()
     runs, program, labels = str(tree / "mlruns"), str(tree / "out" / "program.json"), str(tree / "out" / "labels.csv")
@@ -266,7 +265,7 @@ def test_text_that_was_asked_for_is_found_and_said(walk: Walk) -> None:
     assert "program.json" in found
     with sqlite3.connect(walk.tree / "kept" / "mlruns" / "mlflow.db") as database:
         said = database.execute("SELECT value FROM tags WHERE key = 'contains_report_text'").fetchall()
-    assert said and set(said) == {("true",)}
+    assert set(said) == {("true",)}
 
 
 def test_nothing_went_through_the_proxy(walk: Walk) -> None:
