@@ -137,11 +137,11 @@ class Derivation(Record):
     uncertain_when: Literal["any_uncertain"] = "any_uncertain"
 
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\0\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 
 def strip_invisible(text: str) -> str:
-    """A text without zero-width and direction characters, which split or turn words that a person sees whole."""
+    """A text without NULs, zero-width and direction characters: they split or turn words that a person sees whole."""
     return _INVISIBLE.sub("", text)
 
 

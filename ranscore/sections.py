@@ -7,7 +7,7 @@ a colon is a heading too where it holds the name of a section (`CHEST, SINGLE AP
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ FINDINGS, IMPRESSION, ADDENDUM = "findings", "impression", "addendum"
 DEFAULT = "findings+impression"
 ALL = "all"
 _CAPITALS = re.compile(r"(?m)^[ \t]*(?P<h>[A-Z][A-Z0-9 ,/()&'_-]{2,60}?)[ \t]*:")
+_MARKS = frozenset("0123456789一二三四五六七八九【[")  # what a heading's number or bracket begins with
 _NUMBER = r"(?P<n>(?:[0-9]{1,2}[.、)]|[一二三四五六七八九][、,.]) *)?"
 
 
@@ -53,6 +54,7 @@ class Section:
 @dataclass(frozen=True)
 class _Words:
     pattern: re.Pattern[str]
+    all: frozenset[str]
     unread: frozenset[str]
     kinds: dict[str, frozenset[str]]
 
@@ -69,7 +71,9 @@ def _words() -> _Words:
     every = unread | {_plain(h) for f in files for h in f.sections.read}
     either = "|".join(re.escape(w) for w in sorted(every, key=len, reverse=True)) or "(?!)"
     after = r"(?(b) *[】\]][ :]*|[ *]*(?::|(?= *(?:\n|$))))"
-    return _Words(re.compile(rf"(?:^|\n)[ #*]*{_NUMBER}(?P<b>[【\[] *)?(?P<h>{either}){after}"), unread, kinds)
+    return _Words(
+        re.compile(rf"(?:^|\n)[ #*]*{_NUMBER}(?P<b>[【\[] *)?(?P<h>{either}){after}"), frozenset(every), unread, kinds
+    )
 
 
 def _plain(heading: str) -> str:
@@ -86,7 +90,7 @@ def find_headings(report: str, text: str | None = None) -> tuple[Heading, ...]:
     words = _words()
     text = normalize(report) if text is None else text
     found = {}
-    for m in words.pattern.finditer(text):
+    for m in _listed_in(text, words):
         start = next(m.start(part) for part in ("n", "b", "h") if m[part] is not None)
         found[m.start("h")] = Heading(
             start, m["h"], m.end(), words.kinds.get(m["h"], frozenset()), m["h"] not in words.unread
@@ -101,6 +105,18 @@ def find_headings(report: str, text: str | None = None) -> tuple[Heading, ...]:
                 m.start("h"), word, m.end(), words.kinds[inside], inside not in words.unread, listed=False
             )
     return tuple(found[at] for at in sorted(found))
+
+
+def _listed_in(text: str, words: _Words) -> Iterator[re.Match[str]]:
+    """The headings that are listed; the pattern is tried where a line opens as one of them does."""
+    at = 0
+    for line in text.split("\n"):
+        head = line.lstrip(" #*")
+        if head[:1] in _MARKS or head.partition(":")[0].rstrip(" *") in words.all:
+            m = words.pattern.match(text, max(0, at - 1))
+            if m:
+                yield m
+        at += len(line) + 1
 
 
 @lru_cache(maxsize=4096)
@@ -195,25 +211,32 @@ class SectionCount:
 
     total: int = 0
     lacking: int = 0
+    headed: bool = False
 
     def begin(self) -> None:
         """Counts anew."""
         self.total = self.lacking = 0
+        self.headed = False
 
     def take(self, text: str, policy: Policy) -> str:
         """The text that the policy reads."""
         taken, there = take_sections(text, policy)
         self.total += 1
+        self.headed = self.headed or bool(there)
         self.lacking += bool(text.strip()) and not (policy.kinds or frozenset((FINDINGS, IMPRESSION))) & there
         return taken
 
     def remarks(self, policy: Policy) -> tuple[str, ...]:
-        """What is to be told of the reports that lack these sections."""
-        return tuple(_lack(self.lacking, self.total, policy))
+        """What is to be told of the reports that lack these sections; nothing where all text of all is read."""
+        plain = not self.headed and policy.keeps(Section(0, 0, 0, frozenset(), True))
+        return () if plain else tuple(_lack(self.lacking, self.total, policy))
 
 
 def choose_sections(reports: Sequence[Report], policy: Policy) -> tuple[tuple[Report, ...], tuple[str, ...]]:
-    """The reports with the text that the policy reads, and what is to be told of those that lack these sections."""
+    """The reports with the text that the policy reads, and what is to be told of those that lack these sections.
+
+    Nothing is told of reports without any heading whose whole text is read.
+    """
     chosen, count = [], SectionCount()
     for report in reports:
         text = count.take(report.text, policy)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from ranscore import catalog
+from ranscore import catalog, sections
 from ranscore.errors import InputError, UnknownNameError
 from ranscore.models import _reading
 from ranscore.records import AnswerForm, Record
@@ -55,7 +55,7 @@ def fresh() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for module in (catalog, _reading):
+    for module in (catalog, _reading, sections):
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

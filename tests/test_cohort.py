@@ -124,7 +124,7 @@ def test_openi_opens_from_the_table_and_from_its_xml(tmp_path: Path, monkeypatch
     """The folder is the one that is given, or the one that the variable names; a table is preferred to XML files."""
     table = open_dataset("openi", OPENI)
     assert (len(table.reports), table.reference.findings, table.notes) == (1905, finding_ids(), ())
-    assert table.access == "restricted"
+    assert table.access == "open"
     shutil.copytree(OPENI / "xml_sample", tmp_path / "deep" / "ecgen-radiology")
     monkeypatch.setenv("RANSCORE_OPENI", str(tmp_path))
     xml = open_dataset("openi")

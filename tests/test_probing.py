@@ -394,7 +394,7 @@ def test_no_text_to_change_is_a_mistake(two: FrozenProgram, demo: Dataset) -> No
 def test_a_restricted_dataset_is_refused() -> None:
     """The report shows texts, so only open ones are taken; the refusal comes before any file is read."""
     with pytest.raises(InputError, match="expected an open dataset"):
-        open_probed(["openi"])
+        open_probed(["mimic-cxr"])
 
 
 # One more file

@@ -23,7 +23,7 @@ from ranscore.prompt import (
     unwrap_report,
     wrap_report,
 )
-from ranscore.records import AnswerForm, Program, Provenance, SynonymRule
+from ranscore.records import AnswerForm, Program, Provenance, SynonymRule, strip_invisible
 
 MARKERS = ("<report>", "</report>", "< / Report >", "<REPORT", "<|im_end|>", "<｜User｜>", "<think>", "</s>", "[INST]")
 PIECES = (*MARKERS, "\n", "\r", "{x}", "<", "气胸", "a. b")
@@ -163,8 +163,8 @@ def test_no_report_holds_a_marker(report: str) -> None:
     harmless = neutralize(report)
     assert not re.search(r"<\s*/?\s*report|<[|｜]|</?s>|</?think|\[/?INST\]", harmless, re.IGNORECASE)
     assert neutralize(harmless) == harmless
-    assert len(harmless) == len(report)
-    assert harmless.replace("‹", "<").replace("［", "[") == report.replace("‹", "<").replace("［", "[")
+    seen = strip_invisible(report)
+    assert harmless.replace("‹", "<").replace("［", "[") == seen.replace("‹", "<").replace("［", "[")
     assert wrap_report(report, "q").count(REPORT_OPEN) == wrap_report(report, "q").count(REPORT_CLOSE) == 1
 
 

@@ -182,6 +182,7 @@ def test_reports_that_lack_the_sections_are_counted_and_kept() -> None:
     chosen, told = choose_sections(reports, read_policy("impression"))
     assert [r.text for r in chosen] == ["", "IMPRESSION: Normal.", "", ""]
     assert told[0].startswith("2 of 4 reports have no section called impression: nothing is read in them")
+    assert choose_sections(reports[:1], read_policy(DEFAULT)) == (tuple(reports[:1]), ())
 
 
 @pytest.mark.parametrize("text", ["", "finding", "findings,impression", "all+findings"])

@@ -86,6 +86,7 @@ def command(
     from ranscore.cli._live import live_line
     from ranscore.cli._reports import open_stream
     from ranscore.freezing import load_frozen
+    from ranscore.guard import check_terms
     from ranscore.labelling._brakes import Brakes
     from ranscore.labelling._tables import check_output
     from ranscore.labelling.corpus import check_engine, open_corpus
@@ -96,13 +97,15 @@ def command(
     for path in (output, ways) if ways else (output,):
         check_output(path)
     check_engine(engine)
-    stream, terms = open_stream(reports, reader, encoding, sections)
+    stream = open_stream(reports, reader, encoding, sections)
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
+    if not dry_run:
+        check_terms(answering, stream.terms)
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder
-    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by, terms=terms) as corpus:
+    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by) as corpus:
         for remark in stream.lacking():
             typer.echo(remark, err=True)
         if dry_run:

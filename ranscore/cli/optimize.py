@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,11 +87,12 @@ def command(
     if finding == "all":
         _print_all(session, optimize_all(session, catalog.asked_ids(), workers, _print_done))
         return
+    tell = partial(_print_progress, folds=chosen.folds)
     if review:
         page = Page(dataset, data, model, api_base, ledger_path(notes_from, mlruns), reader, port)
-        found, run_id, session = alternate(session, finding, gather, page.read, _print_progress)
+        found, run_id, session = alternate(session, finding, gather, page.read, tell)
     else:
-        found, run_id = optimize_label(session, finding, _print_progress)
+        found, run_id = optimize_label(session, finding, tell)
     _print_one(found, run_id, session)
 
 
@@ -125,14 +127,14 @@ def _announce(session: Session, label: str) -> None:
     )
 
 
-def _print_progress(current: Round) -> None:
+def _print_progress(current: Round, folds: int) -> None:
     from ranscore.cli._print import number
 
     score = current.scored.score
     name = "seed   " if current.number == 0 else f"round {current.number}"
     typer.echo(f"  {name}  kappa {number(score.kappa)}  F1 {number(score.f1)}  errors {len(current.errors)}", err=True)
     if current.stopped:
-        typer.echo(f"  {current.stopped}; cross-validating …", err=True)
+        typer.echo(f"  {current.stopped}{'; cross-validating …' if folds > 1 else ''}", err=True)
 
 
 def _print_done(found: Optimized) -> None:

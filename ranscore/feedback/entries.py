@@ -63,6 +63,8 @@ class Entry(Record):
                 value.encode("utf-8")
             except UnicodeEncodeError:
                 raise ValueError("holds half of a surrogate pair, which is no character; take it out") from None
+            if "\x00" in value:
+                raise ValueError("holds a NUL, which no text holds; take it out")
         return value
 
     @field_validator("entry_id", "reader")

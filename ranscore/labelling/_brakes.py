@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-IN_A_ROW = 500  # failures without an answer between them: the endpoint is gone
+IN_A_ROW = 100  # calls that show an endpoint that cannot be used, without another between them
 
 
 @dataclass(frozen=True)

@@ -111,13 +111,21 @@ class Desk:
     # Giving out.
 
     def blocks(self, size: int = PACKED_BLOCK) -> Iterator[Block | None]:
-        """Claimed blocks; None while only others have work left; ends when nothing is left or the run is stopped."""
-        if not self.progress.wanted:
-            return
+        """Claimed blocks; None while only others have work left; ends when nothing is left or the run is stopped.
+
+        What failed in an earlier run comes after what was never asked.
+        """
+        if self.progress.wanted:
+            again = self.shape.failed_before()
+            yield from self._blocks(size, failed=False)
+            if again and not self.stop.why:
+                yield from self._blocks(size, failed=True)
+
+    def _blocks(self, size: int, *, failed: bool) -> Iterator[Block | None]:
         while not self.stop.why:
             others = 0
             for first, texts in self.plan.batches(size):
-                block, taken = self._claim(first, first + size, texts)
+                block, taken = self._claim(first, first + size, texts, failed)
                 others += taken
                 if block:
                     self._count_asked(block)
@@ -146,11 +154,11 @@ class Desk:
                 self.progress = replace(self.progress, asked=self.progress.asked + 1)
                 yield Unit(place, report, texts[report], number)
 
-    def _claim(self, first: int, last: int, texts: dict[bytes, str]) -> tuple[Block | None, int]:
-        if not self.shape.missing(first, last):
+    def _claim(self, first: int, last: int, texts: dict[bytes, str], failed: bool) -> tuple[Block | None, int]:
+        if not self.shape.missing(first, last, failed):
             return None, 0
         with self.ledger.writing() as db:
-            wanted = self._within_limits(self.shape.missing(first, last))
+            wanted = self._within_limits(self.shape.missing(first, last, failed))
             mine, others = self.ledger.claim(db, self.model, wanted)
         wanted = {report: places for report, places in wanted.items() if report in mine}
         if self.gate and wanted:
@@ -211,7 +219,7 @@ class Desk:
         answered = self._read(unit, reply)
         self._refuse_unusable(answered)
         self._waiting.append(answered)
-        self._in_a_row = self._in_a_row + 1 if answered.value == UNANSWERED else 0
+        self._in_a_row = self._in_a_row + 1 if is_unusable(answered.reason) else 0
         self._pay(unit, reply)
         self._close(unit.block)
         if len(self._waiting) >= GROUP:
@@ -297,7 +305,7 @@ class Desk:
         if limits.max_cost is not None and now.cost is not None and self._expected_cost() >= limits.max_cost:
             self.stop.now(f"stopped by --max-cost {limits.max_cost:g}")
         if self._in_a_row >= IN_A_ROW:
-            self.stop.now(f"stopped after {IN_A_ROW} failures in a row")
+            self.stop.now(f"stopped after {IN_A_ROW} calls in a row to an endpoint that cannot be used")
 
     def _expected_cost(self) -> float:
         """What was spent, and what the calls in flight will cost if they are like those before."""

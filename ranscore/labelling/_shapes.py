@@ -52,11 +52,17 @@ class Shape(ABC):
         """Units without an answer, over all distinct texts."""
 
     @abstractmethod
-    def missing(self, first: int, last: int) -> dict[bytes, tuple[int, ...]]:
+    def missing(self, first: int, last: int, failed: bool | None = None) -> dict[bytes, tuple[int, ...]]:
         """The places of the questions that a text wants, for texts that stand first in these rows (`last` excluded).
 
-        What failed since this run began is not wanted again.
+        What failed since this run began is not wanted again. With `failed` only what failed before (True), or only
+        what never did (False).
         """
+
+    def failed_before(self) -> bool:
+        """True where anything failed before this run."""
+        query = "SELECT EXISTS (SELECT 1 FROM failures WHERE source = ? AND at < ?)"
+        return any(self.db.execute(query, (source, self.started)).fetchone()[0] for source in self.sources)
 
     @abstractmethod
     def rows(self, first: int, last: int) -> list[Row]:
@@ -100,8 +106,8 @@ class Packed(Shape):
         query = f"SELECT count(*) FROM plan_texts t WHERE {self._none()}"
         return int(self.db.execute(query, (self.set,)).fetchone()[0]) * len(self.sources)
 
-    def missing(self, first: int, last: int) -> dict[bytes, tuple[int, ...]]:
-        """Every question for a text that has no full row."""
+    def missing(self, first: int, last: int, failed: bool | None = None) -> dict[bytes, tuple[int, ...]]:
+        """Every question for a text that has no full row, whether it failed or not."""
         query = f"SELECT digest FROM plan_texts t WHERE {self._none()} AND first >= ? AND first < ? ORDER BY first"
         found = self.db.execute(query, (self.set, first, last))
         everything = tuple(range(len(self.sources)))
@@ -154,11 +160,13 @@ class Units(Shape):
         pairs = zip(self.sources, self.gates, strict=True)
         return sum(int(self.db.execute(query, pair).fetchone()[0]) for pair in pairs)
 
-    def missing(self, first: int, last: int) -> dict[bytes, tuple[int, ...]]:
+    def missing(self, first: int, last: int, failed: bool | None = None) -> dict[bytes, tuple[int, ...]]:
         """The unanswered questions by text."""
+        held = _HELD[failed]
+        failure = "SELECT 1 FROM failures f WHERE f.source = ? AND f.report = t.digest"
         query = (
-            f"SELECT digest FROM plan_texts t WHERE {_UNANSWERED} AND first >= ? AND first < ? AND NOT EXISTS "
-            "(SELECT 1 FROM failures f WHERE f.source = ? AND f.report = t.digest AND f.at >= ?) ORDER BY first"
+            f"SELECT digest FROM plan_texts t WHERE {_UNANSWERED} AND first >= ? AND first < ? "
+            f"AND {held.format(failure)} ORDER BY first"
         )
         wanted: dict[bytes, list[int]] = {}
         for place, (source, gate) in enumerate(zip(self.sources, self.gates, strict=True)):
@@ -207,6 +215,11 @@ class Units(Shape):
         self.db.executemany("INSERT OR IGNORE INTO units VALUES (?, ?, ?, ?)", rows)
 
 
+_HELD = {  # which failures keep a unit out; the parameter is when the run began
+    None: "NOT EXISTS ({} AND f.at >= ?)",
+    False: "NOT EXISTS ({} AND ? > 0)",
+    True: "EXISTS ({} AND f.at < ?)",
+}
 _UNANSWERED = (
     "NOT EXISTS (SELECT 1 FROM units u WHERE u.source = ? AND u.report = t.digest) "
     "AND NOT EXISTS (SELECT 1 FROM units g WHERE g.source = ? AND g.report = t.digest)"

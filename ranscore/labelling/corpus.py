@@ -89,7 +89,9 @@ class Corpus:
         ledger: Ledger,
         gate: Gate | None,
         grouping: Grouping = "finding",
+        terms: Terms | None = None,
     ) -> None:
+        self.terms = terms or Terms()
         group = None
         if grouping == "report":
             model, group = grouped_model(model, frozen.programs())
@@ -119,6 +121,7 @@ class Corpus:
         `workers` processes for an embedded model (all cores when None). Raises InputError where the ledger cannot be
         written or the endpoint cannot be used, and StoppedError at a second signal.
         """
+        check_terms(self.model, self.terms)
         if self.grouped and engine != "local":
             raise InputError(f"--grouping report: --engine {engine} cannot do that; expected --engine local.")
         stop, brakes = Stop(), brakes or Brakes()
@@ -250,14 +253,13 @@ def open_corpus(
     A `gate` answers what needs no call; with a `grouping` by report an endpoint is asked for all findings at once.
 
     Reads the table of reports once, and raises InputError with all its faults before the ledger is made or anything
-    is asked; DigestError where this version would send another prompt than the frozen one, GuardError where text
-    under these `terms` (without them: those of the stream) may not be sent to the model.
+    is asked; DigestError where this version would send another prompt than the frozen one. Text under
+    these `terms` (without them: those of the stream) is sent only where the guard allows it.
     """
     check_prompts(frozen)
-    check_terms(model, terms or stream.terms)
     ledger = Ledger()
     try:
-        corpus = Corpus(frozen, stream, model, ledger, gate, grouping)
+        corpus = Corpus(frozen, stream, model, ledger, gate, grouping, terms or stream.terms)
         corpus.open(folder)
         yield corpus
     finally:

@@ -89,7 +89,7 @@ def open_model(
     settings |= {option: value for option, (value, usual) in unusual.items() if value != usual}
     tuning = tuning or Tuning(start=concurrency, timeout=timeout, retries=retries, rpm=rpm, tpm=tpm, patience=patience)
     behind = _Endpoint(name, given, key, temperature, limit, thinking, logprobs, constrain, tuning, clock)
-    where = direct_addresses(provider, given) or given or (provider,)
+    where = tuple(map(without_credentials, direct_addresses(provider, given) or given or (provider,)))
     return Model(name, lambda: behind.make_lm(cache), settings, open_client=behind.open_client, addresses=where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def _files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 def _zipped(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as fault:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as fault:
         raise InputError(f"{path}: {fault}; expected a whole zip archive; copy it again.") from None
     with archive:
         for name in sorted(archive.namelist()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class Glance:
             try:
                 with zipfile.ZipFile(self.path) as archive:
                     return tuple(islice((n for n in archive.namelist() if not n.endswith("/")), LOOKED_AT))
-            except (zipfile.BadZipFile, OSError):
+            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
                 return ()
         return ()
 

@@ -85,9 +85,18 @@ def _reader_for(path: Path) -> str:
 
 
 def text_table(
-    path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]], places: Sequence[Any], place: str
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    places: Sequence[Any],
+    place: str,
+    *,
+    escaped: bool = False,
 ) -> pd.DataFrame:
-    """A table of text whose index names each row's place; raises InputError if there is no row, or a column twice."""
+    """A table of text whose index names each row's place; raises InputError if there is no row, or a column twice.
+
+    A NUL is a fault too, but where the format can hold it on purpose (`escaped`).
+    """
     import pandas as pd
 
     if not rows:
@@ -96,7 +105,7 @@ def text_table(
     twice = [f"the column {name!r:.60} stands {n} times, expected once" for name, n in times if n > 1]
     if twice:
         raise list_faults(str(path), twice)
-    holes = list(_nul_faults(columns, rows, places, place))
+    holes = [] if escaped else list(_nul_faults(columns, rows, places, place))
     if holes:
         raise list_faults(str(path), holes)
     index = pd.Index(list(places), name=place, dtype=object)

@@ -21,7 +21,7 @@ def read(path: Path) -> pd.DataFrame:
     """The table as text, its columns the union of all keys; raises InputError with all broken lines."""
     opened = stream(path)
     rows = dict(opened.rows())
-    return text_table(path, opened.columns, list(rows.values()), list(rows), opened.place)
+    return text_table(path, opened.columns, list(rows.values()), list(rows), opened.place, escaped=True)
 
 
 def stream(path: Path) -> TableStream:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 MIMIC = 377_110
@@ -78,7 +79,7 @@ def recorded(output: Path) -> int:
     """Reports in an output's ledger so far."""
     path = output.with_name(f"{output.name}.ledger") / "ledger.sqlite"
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
             return int(db.execute("SELECT count(*) FROM packed").fetchone()[0])
     except sqlite3.Error:
         return 0

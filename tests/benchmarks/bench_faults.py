@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
@@ -59,7 +60,7 @@ def recorded(folder: Path) -> int:
     """Units in the ledger: answers and failures."""
     path = folder / "out.csv.ledger" / "ledger.sqlite"
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as db:
             query = "SELECT (SELECT count(*) FROM units) + (SELECT count(*) FROM failures)"
             return int(db.execute(query).fetchone()[0])
     except sqlite3.Error:
@@ -149,7 +150,7 @@ def main() -> None:
         with (folder / "in.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("report_id", "report"))
-            writer.writerows((f"r{n}", f"Report {n}. {'The lungs are clear. ' * 25}")
+            writer.writerows((f"r{n}", f"Report {n}.{' The lungs are clear.' * 25}")
                              for n in range(chosen.units // len(FINDINGS)))  # fmt: skip
         run(folder, chosen.units, chosen.share, chosen.kills, chosen.timeout)
 

@@ -31,7 +31,7 @@ for i in range(int(sys.argv[3])):
     ledger.append(entry)
     print(entry.entry_id, flush=True)
 """
-HOSTILE = "=1+1\r\n\t'\"\x00\x1b\u202e肺炎😀<script>"
+HOSTILE = "=1+1\r\n\t'\"\x01\x1b\u202e肺炎😀<script>"
 
 
 def entry(entry_id: str = "e1", **changes: Any) -> Entry:

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -123,7 +123,7 @@ def label(
 def recorded(ledger: Path) -> int:
     """Units and packed reports in a ledger so far."""
     try:
-        with sqlite3.connect(f"file:{ledger / 'ledger.sqlite'}?mode=ro", uri=True, timeout=20) as db:
+        with closing(sqlite3.connect(f"file:{ledger / 'ledger.sqlite'}?mode=ro", uri=True, timeout=20)) as db:
             counts = db.execute("SELECT (SELECT count(*) FROM units) + (SELECT count(*) FROM packed)")
             return int(counts.fetchone()[0])
     except sqlite3.Error:
@@ -219,4 +219,4 @@ def full_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
     yield resize
     if os.path.ismount(folder):
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError, UnknownNameError
@@ -323,6 +324,39 @@ def test_an_endpoint_that_cannot_be_used_is_asked_once(
     with pytest.raises(InputError, match=r"--model hosted_vllm/x: the first call failed \(.*\); expected an endpoint"):
         label(source, single, model, tmp_path / "l", tmp_path / "out.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_many_failures_in_a_row_do_not_end_a_run(single: FrozenProgram, tmp_path: Path, faults: ModuleType) -> None:
+    """What failed before stands first in a later run: it is asked again, and the rest after it."""
+    source, ledger = write_reports(tmp_path / "in.csv", varied(400)), tmp_path / "l"
+
+    class Half(faults.Plan):  # type: ignore[name-defined,misc]
+        def fault(self, unit: str) -> tuple[str, bool]:
+            return ("wrong" if any(f"Study {n}." in unit for n in range(250)) else "", False)
+
+    with faults.FaultServer(Half()) as server:
+        model = open_model("hosted_vllm/x", api_base=server.base, tuning=impatient())
+        label(source, single, model, ledger, tmp_path / "a.csv", Brakes(max_calls=240))
+        outcome, missing = label(source, single, model, ledger, tmp_path / "a.csv")
+    assert (outcome.stopped, missing) == ("", 250)
+
+
+def test_an_endpoint_that_goes_away_ends_a_run(single: FrozenProgram, tmp_path: Path, faults: ModuleType) -> None:
+    """A key that is refused from some moment on: the run stops long before the end, and tells why."""
+    source = write_reports(tmp_path / "in.csv", varied(1500))
+
+    class Shut(faults.FaultServer):  # type: ignore[name-defined,misc]
+        async def _reply(self, request: Any, raw: bytes) -> Any:
+            if sum(asked(self)) >= 50:
+                return web.json_response({"error": {"message": "no"}}, status=401)
+            return await super()._reply(request, raw)
+
+    with Shut() as server:
+        model = open_model("hosted_vllm/x", api_base=server.base, tuning=impatient())
+        outcome, missing = label(source, single, model, tmp_path / "l", tmp_path / "a.csv")
+    assert outcome.stopped == "stopped after 100 calls in a row to an endpoint that cannot be used"
+    assert outcome.progress.answered == 1500 - missing >= 50
+    assert outcome.progress.failed < 1000
 
 
 def test_a_full_disk_loses_nothing(

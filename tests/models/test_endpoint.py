@@ -445,7 +445,8 @@ def test_a_vllm_server_that_is_not_there_is_an_input_error() -> None:
         label_reports(PROGRAM, REPORTS, open_model(QWEN, api_base=base, retries=0, cache=False))
 
 
-def test_a_provider_that_nobody_knows_is_an_input_error() -> None:
+def test_a_provider_that_nobody_knows_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A route that litellm has never heard of stops at the first call, which never leaves the machine."""
+    monkeypatch.setenv("RANSCORE_ALLOW_REMOTE", "1")
     with pytest.raises(InputError, match=r"(?i)provider not provided"):
         label_reports(PROGRAM, REPORTS, open_model("nosuch/model", retries=0, cache=False))
