@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ranscore.records import Record
+from ranscore.records import Record, Terms
 
 
 class ReportSource(Record):
@@ -105,6 +105,10 @@ class Card(Record):
     def reference_kind(self) -> str:
         """Where the reference comes from, or `none`."""
         return self.reference.kind if self.reference else "none"
+
+    def told_terms(self) -> Terms:
+        """The terms of its reports."""
+        return Terms(source=self.name, access=self.access, remote=self.remote, sentence=" ".join(self.terms.split()))
 
     def wanted(self) -> str:
         """The files that the user's folder must hold, in words."""

@@ -30,7 +30,7 @@ from ranscore.readers import (
     texts_by_id,
 )
 from ranscore.readers._columns import fold
-from ranscore.records import ErrorNote, LabelTable, Report, Terms, digest_of
+from ranscore.records import ErrorNote, LabelTable, Report, digest_of
 from ranscore.reference import (
     Decision,
     Reference,
@@ -176,7 +176,7 @@ def open_source(
 
 def _reports(card: Card, parts: Sequence[_Part]) -> tuple[list[Report], tuple[str, ...]]:
     remarks = [remark for part in parts for remark in remarks_of(part.table)]
-    terms = Terms(source=card.name, access=card.access, remote=card.remote, sentence=" ".join(card.terms.split()))
+    terms = card.told_terms()
     read = (reports_of(p.table, p.where, columns=p.columns, language=card.language) for p in parts)
     reports = [r.model_copy(update={"terms": terms}) for part in read for r in part]
     if card.sections:

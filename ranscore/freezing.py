@@ -153,7 +153,7 @@ def freeze(
         golden=answer_golden(programs, model, _golden_reports()) if golden else (),
         scores=dict(scores),
         versions=_versions(),
-        contains_report_text=any(_holds_report_text(p) for p in programs),
+        contains_report_text=any(holds_report_text(p) for p in programs),
     )
     return draft.model_copy(update={"sha256": draft.content_digest()})
 
@@ -169,7 +169,8 @@ def freeze_seed() -> FrozenProgram:
     return freeze(findings, open_model("lexical"), {}, golden=False)
 
 
-def _holds_report_text(program: Program) -> bool:
+def holds_report_text(program: Program) -> bool:
+    """True where a rule, an exemplar or a written text of the program came from reports."""
     rules = any(r.provenance and r.provenance.report_ids for r in program.rules)
     return rules or bool(program.text) or any(e.report_id for e in program.exemplars)  # a text's writer saw reports
 

@@ -7,7 +7,8 @@
 | `remote: refused` | yes | never |
 
 The check looks at the address as it is written: a name is never resolved, so that no name server can make a remote
-host look like this machine. `RANSCORE_TRUSTED_ENDPOINTS` names trusted hosts, `host` or `host:port`, by commas.
+host look like this machine. A leave that is used is written down in `remote.log` of the tracking folder: time, dataset,
+host and number of reports, no text. `RANSCORE_TRUSTED_ENDPOINTS` names trusted hosts, `host` or `host:port`, by commas.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import ipaddress
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ranscore.errors import GuardError, InputError
+from ranscore.private import make_folder
 from ranscore.records import Report, Terms
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "RANSCORE_TRUSTED_ENDPOINTS"
 LEAVE = "RANSCORE_ALLOW_REMOTE"
+FOLDER = "RANSCORE_REMOTE_LOG"
+LOG_FILE = "remote.log"
 _PORTS = {"http": 80, "https": 443}
 log = logging.getLogger("ranscore.guard")
 
@@ -55,7 +61,31 @@ def check_terms(model: Model, terms: Terms, number: int | None = None) -> None:
     if terms.remote == "refused" or os.environ.get(LEAVE) != "1":
         raise GuardError(_refusal(model.name, terms, far))
     many = "" if number is None else f"{number} "
-    log.warning("%sreports of %s (%s) are sent to %s", many, _named(terms), terms.access, ", ".join(far))
+    told = f"{many}reports of {_named(terms)} ({terms.access}) are sent to {', '.join(far)}"
+    log.warning("%s", told)
+    _write_down(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {told} for --model {model.name}")
+
+
+def log_to(folder: Path | None) -> Path | None:
+    """The folder, in which leaves that are used from now on are written down (`remote.log`)."""
+    if folder is not None:
+        os.environ[FOLDER] = str(folder.expanduser().resolve())
+    return folder
+
+
+def _write_down(line: str) -> None:
+    """Adds a line to the log of leaves; raises GuardError where it cannot be written, and then nothing is sent."""
+    folder = Path(os.environ.get(FOLDER) or os.environ.get("RANSCORE_MLRUNS") or "mlruns").expanduser().resolve()
+    path = folder / LOG_FILE
+    try:
+        make_folder(folder)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as fault:
+        raise GuardError(
+            f"{path}: nothing was sent: that restricted text leaves this machine cannot be written down "
+            f"({fault.strerror or fault}); name a folder that you may write to in RANSCORE_MLRUNS."
+        ) from None
 
 
 def remote_hosts(addresses: Sequence[str]) -> tuple[str, ...]:

@@ -329,7 +329,7 @@ _ENDS = re.compile(  # a full stop with a letter or digit after it is a decimal 
 _FULL_LINE = 50
 _CAPITALS = re.compile(r" *[A-Z][A-Z /&]{2,40} *(?:\n|$)")
 _GOES_ON = re.compile(r"(?:,|\b(?:an?|and|as|at|by|for|from|in|is|are|no|nor|of|on|or|than|that|the|to|with|without))$")
-_HEADING = re.compile(r"\s*[a-z][a-z /&]{2,30}:")
+_HEADING = re.compile(rf"\s*(?:[a-z][a-z /&]{{2,30}}|(?:{_CJK.pattern}){{2,8}} *):")
 _ITEM = re.compile(r"\s*(?:\d{1,2}[.)、)](?!\d)|[-*•·]\s|\(?[a-z]\)\s)")
 
 

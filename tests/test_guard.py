@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ranscore.cli import main
+from ranscore.cohort import read_card
 from ranscore.errors import GuardError, InputError
 from ranscore.guard import allow_remote, check_destination, is_loopback, remote_hosts
 from ranscore.models import Model, open_model
@@ -28,7 +33,8 @@ def _model(address: str) -> Model:
 
 
 @pytest.fixture(autouse=True)
-def _no_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RANSCORE_REMOTE_LOG", str(tmp_path / "runs"))
     monkeypatch.setenv("RANSCORE_ALLOW_REMOTE", "")
     monkeypatch.setenv("RANSCORE_TRUSTED_ENDPOINTS", "")
 
@@ -87,6 +93,69 @@ def test_restricted_and_undeclared_text_needs_leave(terms: Terms, caplog: pytest
         r.getMessage() for r in caplog.records if "3 reports" in r.getMessage() and "api.example.com" in r.getMessage()
     ]
     assert "effusion" not in caplog.text
+
+
+def test_a_leave_that_is_used_is_written_down(tmp_path: Path) -> None:
+    """`remote.log` of the tracking folder tells when, whose reports, how many and where to; no text; for one's eyes."""
+    allow_remote()
+    check_destination(_model(NEAR), _reports(MIMIC))
+    check_destination(_model(FAR), _reports(OPEN))
+    path = tmp_path / "runs" / "remote.log"
+    assert not path.exists()
+    check_destination(_model(FAR), _reports(MIMIC, 3))
+    check_destination(_model(FAR), _reports(Terms(), 1))
+    first, second = path.read_text(encoding="utf-8").splitlines()
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ 3 reports of dataset mimic \(restricted\) are sent to api.example.com .*m/x",
+        first,
+    )
+    assert "1 reports of a table without a card (undeclared)" in second
+    if os.name != "nt":
+        assert path.stat().st_mode & 0o077 == path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_what_cannot_be_written_down_is_not_sent(tmp_path: Path) -> None:
+    """Without a log of it no restricted text leaves."""
+    allow_remote()
+    (tmp_path / "runs").write_text("a file", encoding="utf-8")
+    with pytest.raises(GuardError, match="nothing was sent"):
+        check_destination(_model(FAR), _reports(MIMIC))
+
+
+@pytest.mark.parametrize(("asked", "names"), [(["lexical"], ()), (["openai/m"], ("PhysioNet's",))])
+def test_a_tree_of_mimic_without_a_card_is_under_its_terms(
+    asked: list[str], names: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A tree in MIMIC-CXR's form needs no card to be refused, even with leave, in one sentence; nothing is written."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    for number in (1, 2):
+        path = tmp_path / "tree" / "files" / "p10" / f"p1000000{number}" / f"s5000000{number}.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text("FINDINGS: No effusion.\nIMPRESSION: Normal.\n", encoding="utf-8")
+    output = tmp_path / "out" / "labels.csv"
+    monkeypatch.setattr(
+        "sys.argv",
+        ["ranscore", "extract", str(tmp_path / "tree"), "-o", str(output), "--allow-remote", "--model", *asked],
+    )
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    said = capsys.readouterr().err
+    assert (code, output.parent.exists()) == ((2, False) if names else (0, True))
+    assert all(name in said.splitlines()[-1] for name in names)
+    assert ("nothing was sent" in said) == bool(names)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["mimic-cxr", "chexpert-plus", "padchest", "rexgradient"])
+def test_cards_of_restricted_public_datasets_name_the_terms(name: str) -> None:
+    """Whoever is refused learns which terms say so."""
+    terms = read_card(name)[0].told_terms()
+    assert (terms.access, terms.remote) == ("restricted", "refused")
+    assert len(terms.sentence) > 40
 
 
 def test_the_refusal_names_the_terms() -> None:

@@ -313,6 +313,19 @@ def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) 
     assert sentences(text) == expected
 
 
+@pytest.mark.parametrize("heading", ["影像所见：", "诊断:", "印象 ：", "影像学诊断意见："])
+@pytest.mark.parametrize("before", ["答：present", "x", "CT 2", "双肺清晰"])
+def test_a_chinese_heading_starts_anew_whatever_stands_before(heading: str, before: str) -> None:
+    """A line that opens with two to eight Chinese characters and a colon is no wrap, also after Latin letters."""
+    assert normalize(f"{before}\n{heading}左侧气胸").split("\n")[0] == normalize(before)
+
+
+@pytest.mark.parametrize("line", ["左侧气胸", "左侧气胸一二三四五六：", "气：", "a影像所见："])
+def test_other_lines_after_latin_letters_are_wraps_as_before(line: str) -> None:
+    """Without a heading of that length the line goes on."""
+    assert "\n" not in normalize(f"大小约 3 x 4 cm\n{line}左侧")
+
+
 def test_a_long_line_is_wrapped_also_before_a_capital() -> None:
     """A line as long as a page is wide goes on in the next line, whatever that begins with."""
     text = "There is no focal airspace disease, no large collection and no\nSwan catheter"

@@ -21,14 +21,15 @@ from ranscore.cli import build
 from ranscore.cli.probe import print_probes
 from ranscore.cohort import Dataset
 from ranscore.errors import InputError, UnknownNameError
-from ranscore.freezing import FrozenProgram, freeze, freeze_finding, save_frozen
+from ranscore.extraction.module import label_reports
+from ranscore.freezing import FrozenProgram, freeze, freeze_finding, load_frozen, save_frozen
 from ranscore.models import open_model, scripted
 from ranscore.models._base import Message
 from ranscore.phrases import compile_phrase, normalize
 from ranscore.probes import FORMS, ProbeFile, Statement, StatementFile, pick_probes
 from ranscore.probing import ProbeReport, Share, open_probed, run_probes
 from ranscore.prompt import unwrap_report
-from ranscore.records import ABSENT, PRESENT, UNCERTAIN
+from ranscore.records import ABSENT, PRESENT, UNCERTAIN, Report
 from ranscore.variants import Source, flatten, make_sources, shuffle_sentences, split_sections, swap_words, vary
 
 PROBES = tuple(probes.probes())
@@ -383,6 +384,52 @@ def test_the_embedded_reader_reacts_as_expected_to_plain_sentences(two: FrozenPr
     assert found.overall == Share.model_validate(
         found.overall.model_dump() | {"k": sum(s.k for s in found.findings), "n": sum(s.n for s in found.findings)}
     )
+
+
+INJECTIONS = ("hidden_characters", "prompt_markers", "fake_exemplar", "quoted_instruction")
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_no_label_of_the_embedded_reader_moves_by_what_a_report_says_to_it(
+    name: str, demo: Dataset, demo_zh: Dataset
+) -> None:
+    """Instructions, prompt markers, false exemplars and hidden characters leave the release's labels as they are."""
+    found = run_probes(load_frozen(None), pick_probes([name]), [demo, demo_zh], reports=4, carriers=1)
+    assert {s.language for s in found.probes if s.n} == {"en", "zh"}
+    assert sum(s.present_n for s in found.probes) > 40
+    assert (found.overall.k, found.failures) == (found.overall.n, ())
+
+
+def test_the_flip_rate_of_a_model_that_obeys_a_report_is_told(two: FrozenProgram, demo: Dataset) -> None:
+    """A model that does what a line of the report says fails on just those texts."""
+
+    def obey(messages: Sequence[Message]) -> str:
+        text = unwrap_report(messages[-1][1])
+        return "present" if 'answer "present"' in text or "correct answer" in text else "absent"
+
+    chosen = pick_probes(["quoted_instruction"])
+    found = run_probes(two, chosen, [demo], scripted.open_model(answers=obey), reports=8, carriers=1)
+    (share,) = (s for s in found.probes if s.kind == "reports")
+    assert share.k < share.n
+    assert {f.after for f in found.failures} == {"present"}
+    assert all("NOTE: " in f.text_after for f in found.failures)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_markers_in_a_report_reach_no_model_as_markers(language: str) -> None:
+    """What a model is sent holds one beginning and one end of the report, and no marker of a chat template."""
+    sent: list[str] = []
+
+    def keep(messages: Sequence[Message]) -> str:
+        sent.append(messages[-1][1])
+        return "absent"
+
+    lines = [line.text for line in pick_probes(["prompt_markers"])[0].lines[language]]
+    reports = [Report(report_id=str(i), text=f"No effusion.\n{line}\nEnd.") for i, line in enumerate(lines)]
+    label_reports(catalog.seed_program("pneumothorax"), reports, scripted.open_model(answers=keep))
+    assert len(sent) == len(lines)
+    for marker in ("<|im_end|>", "<|im_start|>", "[/INST]", "</s>", "<think>", "<start_of_turn>", "<end_of_turn>"):
+        assert not [text for text in sent if marker in text], marker
 
 
 def test_no_text_to_change_is_a_mistake(two: FrozenProgram, demo: Dataset) -> None:

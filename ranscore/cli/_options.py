@@ -27,7 +27,17 @@ DatasetName = Annotated[str, typer.Option("--dataset", help="A dataset's name, o
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="The folder with a dataset's files, where you bring them.")
 ]
-Runs = Annotated[Path | None, typer.Option("--mlruns", help="Folder of the tracking database.")]
+
+
+def _log_leaves(folder: Path | None) -> Path | None:
+    if folder is not None:
+        from ranscore.guard import log_to
+
+        log_to(folder)
+    return folder
+
+
+Runs = Annotated[Path | None, typer.Option("--mlruns", help="Folder of the tracking database.", callback=_log_leaves)]
 SplitFile = Annotated[
     Path | None, typer.Option("--split", help="Only the development part of this split of the dataset.")
 ]

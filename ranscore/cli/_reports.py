@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from ranscore.readers import ReportStream
-    from ranscore.records import Report, Terms
+    from ranscore.records import Report
 
 
 def read_texts(source: Path, reader: str | None, encoding: str | None, sections: str) -> tuple[Report, ...]:
@@ -34,25 +34,23 @@ def read_texts(source: Path, reader: str | None, encoding: str | None, sections:
     return chosen
 
 
-def open_stream(
-    source: Path, reader: str | None, encoding: str | None, sections: str
-) -> tuple[ReportStream, Terms | None]:
-    """The same reports to be gone through one by one, and the terms of a dataset; remarks go to standard error."""
+def open_stream(source: Path, reader: str | None, encoding: str | None, sections: str) -> ReportStream:
+    """The same reports to be gone through one by one; remarks go to standard error."""
     from ranscore.readers import stream_of, stream_reports
     from ranscore.sections import read_policy
 
     policy = read_policy(sections)
     if not _is_dataset(source):
         stream = stream_reports(source, reader=reader, encoding=encoding, policy=policy)
-        told, terms = stream.remarks, None
+        told = stream.remarks
     else:
         from ranscore.cohort import open_reports
 
         card, reports, told = open_reports(source if source.exists() else str(source))
-        stream, terms = stream_of(card.name, reports, policy), reports[0].terms if reports else None
+        stream = stream_of(card.name, reports, policy)
     for remark in told:
         typer.echo(remark, err=True)
-    return stream, terms
+    return stream
 
 
 def _is_dataset(source: Path) -> bool:

@@ -53,7 +53,7 @@ def ledger_notes(opened: Dataset, used: Dataset, ledger: Path | None, mlruns: Pa
         if ledger is None:
             return ()
         raise InputError(f"{path}: there is no such ledger of notes; `ranscore review` or `ranscore notes` makes one.")
-    book = open_ledger(path)
+    book = open_ledger(path, opened.reports)
     digests = dict.fromkeys((opened.digest, used.digest))
     notes = error_notes(entry for digest in digests for entry in book.current(dataset_digest=digest))
     if ledger is not None and not notes:

@@ -92,21 +92,20 @@ def command(
     from ranscore.labelling.corpus import check_engine, open_corpus
     from ranscore.labelling.forecast import forecast
     from ranscore.labelling.ledger import default_folder
-    from ranscore.records import Terms
 
     frozen = load_frozen(program)
     for path in (output, ways) if ways else (output,):
         check_output(path)
     check_engine(engine)
-    stream, terms = open_stream(reports, reader, encoding, sections)
+    stream = open_stream(reports, reader, encoding, sections)
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
     if not dry_run:
-        check_terms(answering, terms or Terms())
+        check_terms(answering, stream.terms)
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder
-    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by, terms=terms) as corpus:
+    with open_corpus(frozen, stream, answering, kept, gate=gate, grouping=by) as corpus:
         for remark in stream.lacking():
             typer.echo(remark, err=True)
         if dry_run:

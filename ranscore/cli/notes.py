@@ -59,11 +59,11 @@ def command(
     cohort = open_dataset(dataset, data)
     path = ledger or runs_folder(mlruns) / LEDGER_FILE
     if take is not None:
-        _import(open_ledger(path), take, cohort, reader, partial)
+        _import(open_ledger(path, cohort.reports), take, cohort, reader, partial)
         return
     if not path.is_file() and (export or corrections or not cohort.notes):
         raise InputError(f"{path}: there is no ledger of notes yet; `ranscore review` or --import makes one.")
-    book = open_ledger(path) if path.is_file() else None
+    book = open_ledger(path, cohort.reports) if path.is_file() else None
     standing = book.current(dataset_digest=cohort.digest, finding=finding) if book else ()
     if export is not None and book:
         _export(export, book.entries(dataset_digest=cohort.digest, finding=finding))

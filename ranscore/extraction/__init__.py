@@ -4,8 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from ranscore.private import make_folder
+
 # DSPy makes its cache of answers when it is imported, readable to all; here it lies in a folder of the user's own.
 with suppress(OSError, RuntimeError):
     _cache = Path(os.environ.setdefault("DSPY_CACHEDIR", str(Path.home() / ".cache" / "ranscore" / "dspy")))
-    _cache.parent.mkdir(parents=True, exist_ok=True)
-    _cache.mkdir(mode=0o700, exist_ok=True)
+    make_folder(_cache)

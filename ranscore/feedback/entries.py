@@ -52,6 +52,8 @@ class Entry(Record):
     answer: Literal["", "present", "absent", "unanswered"] = ""
     reference: Literal["", "present", "absent", "uncertain"] = ""
     withdraws: str = ""
+    text_digest: str = ""  # of the report, where its words are blanks here (see `quotation`)
+    quotes: tuple[tuple[int, int, int], ...] = ()
 
     @field_validator("*")
     @classmethod
@@ -186,9 +188,11 @@ def place_evidence(entry: Entry, report: Report) -> Entry:
         return entry
     found = locate_evidence(entry.evidence, report.text)
     if found is None:
+        shown = (
+            f"{len(entry.evidence)} characters" if report.terms.access == "restricted" else f"{entry.evidence!r:.60}"
+        )
         raise ValueError(
-            f"evidence: found {entry.evidence!r:.60}, which is not in report {entry.report_id!r}; "
-            "expected a passage copied from it"
+            f"evidence: found {shown}, which is not in report {entry.report_id!r}; expected a passage copied from it"
         )
     start, end = found
     return entry.model_copy(update={"evidence": report.text[start:end], "start": start, "end": end})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,9 @@ from pydantic import ValidationError
 
 from ranscore.errors import InputError
 from ranscore.feedback.entries import Entry, current_entries
+from ranscore.feedback.quotation import hide_text, show_text
+from ranscore.private import make_file, make_folder
+from ranscore.records import Report
 
 LEDGER_FILE = "notes.db"
 APPLICATION_ID, VERSION = 0x52534E4C, 1  # "RSNL"
@@ -34,6 +36,11 @@ class Ledger:
     """One ledger file; every call opens it anew, so that threads and processes may share one. See `open_ledger`."""
 
     path: Path
+    reports: Mapping[str, Report] = field(default_factory=dict, repr=False)
+
+    def about(self, reports: Iterable[Report]) -> Ledger:
+        """The same ledger with the reports at hand, so that it keeps words of none that is not open, and shows them."""
+        return replace(self, reports={r.report_id: r for r in reports})
 
     def append(self, entry: Entry) -> bool:
         """Writes one entry durably; False where the very entry was there already.
@@ -47,7 +54,7 @@ class Ledger:
         """Writes all entries or, on a fault (see `append`), none; how many were new."""
         with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            new = sum(_insert(connection, entry) for entry in entries)
+            new = sum(self._insert(connection, entry) for entry in entries)
             connection.execute("COMMIT")
         return new
 
@@ -59,7 +66,7 @@ class Ledger:
         where, values = ("WHERE dataset_digest = ?", (dataset_digest,)) if dataset_digest else ("", ())
         with self._connect() as connection:
             rows = connection.execute(f"SELECT entry_id, body FROM entries {where} ORDER BY seq", values).fetchall()
-        found = tuple(_parse(self.path, *row) for row in rows)
+        found = tuple(self._shown(_parse(self.path, *row)) for row in rows)
         if finding is None:
             return found
         wanted: set[str] = set()
@@ -76,7 +83,14 @@ class Ledger:
         """The entry of an id, or None."""
         with self._connect() as connection:
             row = connection.execute("SELECT entry_id, body FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()
-        return _parse(self.path, *row) if row else None
+        return self._shown(_parse(self.path, *row)) if row else None
+
+    def _shown(self, entry: Entry) -> Entry:
+        return show_text(entry, self.reports.get(entry.report_id))
+
+    def _insert(self, connection: sqlite3.Connection, entry: Entry) -> bool:
+        report = self.reports.get(entry.report_id)
+        return _insert(connection, hide_text(entry, report), report)
 
     def withdraw(self, entry_id: str, reader: str, new_id: str) -> Entry:
         """Takes back a reader's own entry by a new one (an undo), which may be withdrawn too (a redo)."""
@@ -108,18 +122,18 @@ class Ledger:
                 connection.close()
 
 
-def open_ledger(path: Path) -> Ledger:
-    """The ledger of a file, made (for its owner alone to read) where there is none.
+def open_ledger(path: Path, reports: Iterable[Report] = ()) -> Ledger:
+    """The ledger of a file, made (for its owner alone to read) where there is none; see `Ledger.about` for `reports`.
 
     Raises InputError for a folder that cannot be written and a file that is no ledger. The file must lie on a local
     disk: SQLite's write-ahead log does not work over a network.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_folder(path.parent)
+        make_file(path)
     except OSError as fault:
         raise InputError(f"{path}: {fault.strerror or fault}; expected a file that can be written.") from None
-    ledger = Ledger(path)
+    ledger = Ledger(path).about(reports)
     with ledger._connect() as connection:
         _prepare(path, connection)
     return ledger
@@ -141,10 +155,10 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry) -> bool:
+def _insert(connection: sqlite3.Connection, entry: Entry, report: Report | None) -> bool:
     old = _stored(connection, entry.entry_id)
     if old is not None:
-        if not entry.same_content(old):
+        if not entry.same_content(hide_text(old, report)):
             raise InputError(
                 f"entry {entry.entry_id!r}: stands in the ledger with another content; give it another id."
             )

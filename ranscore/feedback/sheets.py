@@ -23,6 +23,7 @@ NOTE_COLUMNS = (
     "start", "end", "entry_id", "withdraws", "dataset", "dataset_digest", "reference_digest", "program_digest",
     "run_id",
 )  # fmt: skip
+HOW_KEPT = {"text_digest", "quotes"}  # what the ledger needs and a table does not
 QUEUE_COLUMNS = (
     "report_id", "finding", "error", "answer", "reference", "votes", "why_it_is_here", "report", "verdict", "reason",
     "evidence", "note", "reader", "dataset", "dataset_digest", "reference_digest", "program_digest", "run_id",
@@ -67,7 +68,7 @@ def encode_notes(path: Path, entries: Sequence[Entry]) -> bytes:
     standing = {e.entry_id for e in current_entries(entries)}
     rows = []
     for entry in entries:
-        row = {k: "" if v is None else str(v) for k, v in entry.model_dump(mode="json").items()}
+        row = {k: "" if v is None else str(v) for k, v in entry.model_dump(mode="json", exclude=HOW_KEPT).items()}
         row["finding"] = finding_name(entry.finding) if entry.finding else ""
         row["stands"] = "" if entry.withdraws else "yes" if entry.entry_id in standing else "no"
         rows.append(row)

@@ -254,12 +254,12 @@ def open_corpus(
 
     Reads the table of reports once, and raises InputError with all its faults before the ledger is made or anything
     is asked; DigestError where this version would send another prompt than the frozen one. Text under
-    these `terms` (without them: that of a table without a card) is sent only where the guard allows it.
+    these `terms` (without them: those of the stream) is sent only where the guard allows it.
     """
     check_prompts(frozen)
     ledger = Ledger()
     try:
-        corpus = Corpus(frozen, stream, model, ledger, gate, grouping, terms or Terms())
+        corpus = Corpus(frozen, stream, model, ledger, gate, grouping, terms or stream.terms)
         corpus.open(folder)
         yield corpus
     finally:

@@ -6,6 +6,7 @@ import base64
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
@@ -70,8 +71,7 @@ class HttpTransport:
         )
         path = parts.path.rstrip("/") + "/chat/completions"
         url = URL(urlunsplit((parts.scheme, host, path, parts.query, "")))
-        proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-        return Link(session, url, proxy)
+        return Link(session, url, _proxy_of(parts.scheme, parts.hostname or ""))
 
     async def send(
         self, link: Link, question: Question, key: object, options: Mapping[str, Any]
@@ -99,6 +99,15 @@ class HttpTransport:
         self._deadline.close()
         for link in self._links:
             await link.session.close()
+
+
+def _proxy_of(scheme: str, host: str) -> str | None:
+    """The environment's proxy for a host; none for this machine, whatever the environment says."""
+    try:
+        near = ip_address(host).is_loopback
+    except ValueError:
+        near = host.rstrip(".") == "localhost"
+    return None if near or proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _authorization(user: str | None, password: str | None, key: str | None) -> str | None:

@@ -5,6 +5,7 @@ no two may claim the same path. In `read`, `remark` tells the user something of 
 
 A reader's `read` gives a table of text: every value is a string, a blank one is "", and the index names the place of
 each row for messages (`row 5`, `line 5`, `file a/1.xml`; a CSV's header is row 1). A folder's suffix is written `/`.
+A reader of the format of one restricted dataset names its card in `CARD`: a table in it is under that card's terms.
 A reader that also has `stream(path)`, a `TableStream`, is read row by row where a table may be of any size.
 """
 

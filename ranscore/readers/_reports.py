@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ranscore.errors import InputError, list_faults
 from ranscore.readers._columns import ID, OTHER_IDS, by_meaning, id_column, id_faults, missing_column, with_roles
 from ranscore.readers._tables import read_table, rows_of
-from ranscore.records import Report
+from ranscore.records import Report, Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def reports_of(
     found = roles_of([str(c) for c in table.columns], where, columns or {}, side)
     sources = sources_of(found, side)
     group = found.get("patient_id") or found.get("subject_id")
-    reports, places = [], []
+    reports, places, terms = [], [], table.attrs.get("terms", Terms())
     for number, (place, row) in enumerate(rows_of(table), start=1):
         texts = {source: row[found[source]].strip() for source in sources}
         own = row[found["language"]].strip() if "language" in found else ""
@@ -61,6 +61,7 @@ def reports_of(
                 text=compose(**texts) if HEADINGS.keys() >= texts.keys() else texts[sources[0]],
                 language=language or own,
                 group=row[group].strip() if group else "",
+                terms=terms,
             )
         )
     faults = list(id_faults([r.report_id for r in reports], places))

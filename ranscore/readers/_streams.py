@@ -10,15 +10,19 @@ from ranscore.errors import InputError, list_faults
 from ranscore.readers._opening import session
 from ranscore.readers._reports import HEADINGS, compose, roles_of, sources_of
 from ranscore.readers._tables import Row, TableStream, open_reader, read_table, remarks_of
-from ranscore.records import Report, strip_invisible
+from ranscore.readers._terms import terms_of
+from ranscore.records import Report, Terms, strip_invisible
 from ranscore.sections import Policy, SectionCount
+
+UNDECLARED = Terms()
 
 
 @dataclass(frozen=True)
 class ReportStream:
     """The reports of a table in its order; `whole` where its format had to be read at once.
 
-    `remarks` is what the user should know of the file; with a `policy` the text is that of the sections it reads.
+    `terms` say where its text may go, `remarks` what the user should know of the file; with a `policy` the text is that
+    of the sections it reads.
     """
 
     where: str
@@ -28,6 +32,7 @@ class ReportStream:
     _rows: Callable[[], Iterator[Row]]
     _report: Callable[[Sequence[str]], tuple[str | None, str]]
     _policy: Policy | None = None
+    terms: Terms = UNDECLARED
     _count: SectionCount = field(default_factory=SectionCount)
 
     def reports(self) -> Iterator[tuple[str, str, str]]:
@@ -77,8 +82,8 @@ def stream_reports(
     found = roles_of(opened.columns, str(path), {})
     if next(opened.rows(), None) is None:
         raise InputError(f"{path}: found no rows, expected at least one.")
-    whole = not hasattr(module, "stream")
-    return ReportStream(str(path), opened.place, whole, remarks, opened.rows, _reader_of(found, opened.columns), policy)
+    whole, read = not hasattr(module, "stream"), _reader_of(found, opened.columns)
+    return ReportStream(str(path), opened.place, whole, remarks, opened.rows, read, policy, terms=terms_of(module))
 
 
 def stream_of(name: str, reports: Sequence[Report], policy: Policy | None = None) -> ReportStream:
@@ -86,7 +91,8 @@ def stream_of(name: str, reports: Sequence[Report], policy: Policy | None = None
     if not reports:
         raise InputError(f"{name}: found no reports, expected at least one.")
     rows = [(number, (r.report_id, r.text)) for number, r in enumerate(reports, start=1)]
-    return ReportStream(name, "report", True, (), lambda: iter(rows), lambda row: (row[0], row[1]), policy)
+    terms = reports[0].terms
+    return ReportStream(name, "report", True, (), lambda: iter(rows), lambda row: (row[0], row[1]), policy, terms=terms)
 
 
 def _reader_of(found: dict[str, str], columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str | None, str]]:

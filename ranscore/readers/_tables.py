@@ -14,6 +14,7 @@ from ranscore.errors import InputError, list_faults
 from ranscore.readers._glance import Glance
 from ranscore.readers._opening import open_text as open_text
 from ranscore.readers._opening import session
+from ranscore.readers._terms import terms_of
 from ranscore.registry import load, names
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ def read_table(path: Path | str, reader: str | None = None, *, encoding: str | N
     UnknownNameError.
     """
     path = Path(path)
+    module = open_reader(path, reader)
     with session(encoding) as now:
-        table: pd.DataFrame = open_reader(path, reader).read(path)
-    table.attrs["remarks"] = tuple(now.remarks)
+        table: pd.DataFrame = module.read(path)
+    table.attrs |= {"remarks": tuple(now.remarks), "terms": terms_of(module)}
     return table
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES: tuple[str, ...] = ()
+CARD = "chexpert-plus"
 WANTED = {"path_to_image", "section_findings", "section_impression"}
 COLUMNS = ("report_id", "patient_id", "findings", "impression", "split")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES: tuple[str, ...] = ()
+CARD = "mimic-cxr"
 SECTIONED = {"study", "findings", "impression"}
 _BARE = re.compile(r'"?s\d{8}"?,')
 

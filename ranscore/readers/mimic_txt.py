@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES: tuple[str, ...] = ()
+CARD = "mimic-cxr"
 _REPORT = re.compile(r"(?:^|/)p(\d{8})/s(\d{8})\.txt$")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES: tuple[str, ...] = ()
+CARD = "padchest"
 WANTED = {"imageid", "studyid", "patientid", "report"}
 COLUMNS = ("report_id", "patient_id", "report", "language", "labels", "method")
 

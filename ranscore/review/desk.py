@@ -59,6 +59,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.reports: Mapping[str, Report] = {r.report_id: r for r in self.dataset.reports}
+        self.ledger = self.ledger.about(self.dataset.reports)
         self._fill()
 
     def take(self, kept: Kept) -> None:

@@ -244,7 +244,7 @@ def _run(order: Order, told: _Messenger) -> None:
     if dataset.digest != order.digest:
         raise InputError(f"dataset {dataset.name}: its reports are not those under review; start the page again.")
     options = {"api_base": setting.api_base} if setting.api_base else {}
-    entries = open_ledger(setting.ledger).current(dataset_digest=dataset.digest, finding=order.finding)
+    entries = open_ledger(setting.ledger, dataset.reports).current(dataset_digest=dataset.digest, finding=order.finding)
     session = Session(
         dataset, open_model(setting.model, **options), setting.recipe, error_notes(entries), setting.mlruns
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from ranscore.private import make_file, make_folder
 from ranscore.records import AnswerForm, Edit, ErrorNote, digest_of
 from ranscore.search._objective import BudgetSpentError, Candidate, Objective, Scored
 
@@ -69,8 +70,8 @@ def _journal(space: _Space, folder: Path) -> Callable[[optuna.Study, FrozenTrial
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(folder / f"{space.name}.log")))
+    path = make_file(make_folder(folder) / f"{space.name}.log")
+    storage = JournalStorage(JournalFileBackend(str(path)))
     journal = optuna.create_study(direction="maximize", storage=storage, study_name=space.name, load_if_exists=True)
     known = journal.get_trials(deepcopy=False)
     space.remember(known)

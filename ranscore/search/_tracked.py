@@ -19,7 +19,7 @@ from ranscore.cohort import Dataset
 from ranscore.errors import InputError, StoppedError
 from ranscore.extraction.derived import gather
 from ranscore.extraction.module import freeze_prompt, label_reports
-from ranscore.freezing import DataUsed, FrozenFinding, freeze_finding
+from ranscore.freezing import DataUsed, FrozenFinding, freeze_finding, holds_report_text
 from ranscore.models import Model, open_model
 from ranscore.records import UNANSWERED, ErrorNote, LabelTable, Program
 from ranscore.scoring import FindingScore, score_finding
@@ -71,6 +71,11 @@ class Session:
             "reference_digest": self.dataset.reference_digest,
             "recipe": self.recipe.name,
         }
+
+    def marks(self, program: Program | None = None) -> dict[str, str]:
+        """The tag of a run whose artifacts hold text of reports that are not open: in tables, or in the program."""
+        quoted = program is not None and holds_report_text(program)
+        return {"contains_report_text": "true"} if self.dataset.access != "open" and (self.log_text or quoted) else {}
 
     def data(self) -> DataUsed:
         """The data's digests for the frozen file."""
@@ -260,7 +265,10 @@ def _start(session: Session, finding: str) -> str:
         **{k: json.dumps(v) for k, v in recipe.items() if k not in ("title", "seed")},
     }
     return session.tracker.start_optimize(
-        finding, name=catalog.finding_name(finding), tags=session.tags(finding), params=params
+        finding,
+        name=catalog.finding_name(finding),
+        tags=session.tags(finding) | session.marks(),
+        params=params,
     )
 
 
@@ -283,6 +291,7 @@ def _log_round(session: Session, run_id: str, current: Round, before: Round | No
         "prompt_tokens": current.scored.prompt_tokens, "objective": current.scored.value,
     }  # fmt: skip
     tags = session.tags(candidate.program.finding) | {"program_digest": candidate.program.digest()}
+    tags |= session.marks(candidate.program)
     tables = {"errors.csv": error_rows(current, reports), "effects.csv": effect_rows(current)}
     round_id = session.tracker.log_round(
         run_id, current.number, metrics=metrics, tags=tags, texts=round_texts(current, before, noted, session.log_text),
@@ -316,7 +325,7 @@ def _finish(session: Session, run_id: str, found: Optimized) -> None:
         "program_digest": found.program.digest(),
         "prompt_version": str(version),
         "stopped": found.rounds[-1].stopped,
-    }
+    } | session.marks(found.program)
     session.tracker.finish(run_id, metrics=metrics, tags=tags, texts=texts, tables=tables)
 
 

@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, Literal, TypeGuard, TypeVar
 
@@ -189,7 +190,9 @@ class Tracker:
         """The text of one artifact; raises InputError where the run has none of that name."""
         if not self._has(run_id, name):
             raise InputError(f"{self.folder}: run {run_id} has no artifact {name!r}; 'ranscore ui' shows which it has.")
-        return Path(self._try(self._client.download_artifacts, run_id, name)).read_bytes().decode("utf-8")
+        with TemporaryDirectory(prefix="ranscore-") as folder:  # MLflow would leave its copy behind
+            path = self._try(self._client.download_artifacts, run_id, name, folder)
+            return Path(path).read_bytes().decode("utf-8")
 
     def _create(self, name: str, kind: str, tags: Tags, start: int | None = None) -> str:
         given = _as_tags({"ranscore.kind": kind, **tags})

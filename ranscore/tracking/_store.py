@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ranscore.errors import InputError
+from ranscore.private import make_file, make_folder, private_files
 
 EXPERIMENT = "ranscore"
 DATABASE = "mlflow.db"
@@ -47,7 +48,7 @@ def check_folder(folder: Path) -> None:
     if set("%?") & set(str(folder)):
         raise InputError(f"{folder}: MLflow opens no database in a path with '%' or '?'; name another with --mlruns.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe = folder / f".probe-{os.getpid()}-{time.monotonic_ns()}"
         probe.write_bytes(b"")
         probe.unlink()
@@ -64,9 +65,9 @@ def lock(path: Path, kind: Literal["IMMEDIATE", "EXCLUSIVE"]) -> sqlite3.Connect
     """A connection that holds the file until it is closed or the process ends; InputError where it cannot be had."""
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(make_file(path), timeout=LOCK_SECONDS, isolation_level=None)
         connection.execute(f"BEGIN {kind}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         if connection is not None:
             connection.close()
         raise InputError(
@@ -124,7 +125,8 @@ def persist(folder: Path, call: Callable[..., T], *args: Any, **named: Any) -> T
     pause = 0.05
     while True:
         try:
-            return call(*args, **named)
+            with private_files():
+                return call(*args, **named)
         except Exception as error:
             text = str(error)
             if "database is locked" in text and time.monotonic() < deadline:
