@@ -12,7 +12,7 @@ _CJK = r"\u3400-\u9fff"
 _LATIN_EDGE = r"(?<![A-Za-z0-9])"
 _CLOSE = r"(?![A-Za-z0-9])"
 _CLINICAL_BEFORE = re.compile(
-    r"(?:grade|stage|ribs?|levels?|[tlcs]|murmur|scale|score|zones?|lead|fr|type)[\s.]*$", re.IGNORECASE
+    r"\b(?:grade|stage|ribs?|levels?|[tlcs]|murmur|scale|score|zones?|lead|fr|type)[\s.]*$", re.IGNORECASE
 )
 
 
@@ -57,7 +57,7 @@ RULES = (
     Rule(
         "day, year first",
         "date",
-        re.compile(r"(?<![\d.])(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d)"),
+        re.compile(r"(?<![\d.])(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d(?!\d[:时]|[:时]))"),
         fits=_is_day,
     ),
     Rule(
@@ -71,13 +71,22 @@ RULES = (
     Rule(
         "day in eight digits",
         "date",
-        re.compile(r"(?<![A-Za-z\d.])(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z\d.])"),
+        re.compile(
+            r"(?<![A-Za-z\d.])(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z]|\d(?!\d?[:：时])|\.\d)"
+        ),
+    ),
+    Rule(
+        "month and year",
+        "date",
+        re.compile(r"(?<![\d/.-])(?P<it>(?:0?[1-9]|1[0-2])/(?:19|20)\d{2})(?![\d/-]|\.\d)"),
     ),
     Rule(
         "month and day after a word for it",
         "date",
         re.compile(
-            r"\b(?:on|dated?|since|from|of|until|through|by)[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/.-])", re.IGNORECASE
+            r"\b(?:on|dated?|since|from|until|through|by|compared (?:to|with)|(?:stud(?:y|ies)|films?|radiographs?|exam(?:ination)?s?|CTs?|x-?rays?|images?|scans?) (?:of|from))"
+            r"[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|strength|cm|mm|weeks?|months?|days?|hours?))",
+            re.IGNORECASE,
         ),
         fits=_is_month_and_day,
     ),
@@ -85,12 +94,25 @@ RULES = (
         "month and day after an examination",
         "date",
         re.compile(
-            r"\b(?:comparison|prior|previous|exam(?:ination)?|study|radiographs?|films?|x-?rays?|CT|MRI|scan)\b[\s:,(]+"
-            r"(?P<it>\d{1,2}/\d{1,2})(?![\d/.-])",
+            r"\b(?:comparisons?|prior|previous|exam(?:ination)?|study|radiographs?|films?|x-?rays?|CT|MRI|scan|recent|and|at)\b[\s:,(;]+"
+            r"(?P<it>\d{1,2}/\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|cm|mm))",
             re.IGNORECASE,
         ),
         sure=False,
         fits=_is_month_and_day,
+    ),
+    Rule(
+        "month and day before a time",
+        "date",
+        re.compile(r"(?<![\d/.-])(?P<it>\d{1,2}/\d{1,2})(?= (?:at )?\d{1,2}:\d{2})"),
+        fits=_is_month_and_day,
+    ),
+    Rule(
+        "time run together with a day",
+        "time",
+        re.compile(
+            r"(?:(?:19|20)\d{2}([-/.])\d{1,2}\1\d{1,2}|(?:19|20)\d{6})(?P<it>\d{1,2}(?:[:：]\d{2}(?:[:：]\d{2})?|时(?:\d{1,2}分)?))(?!\d)"
+        ),
     ),
     Rule(
         "time of day",
@@ -105,7 +127,7 @@ RULES = (
         "telephone",
         "telephone",
         re.compile(
-            r"(?<![\d-])(?P<it>(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?:,?\s?(?:x|ext\.?)\s?\d{1,6})?)(?![\d-])",
+            r"(?<![\d-])(?P<it>(?:\+?\d{1,3}[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?:,?\s?(?:x|ext\.?)\s?\d{1,6})?)(?![\d-])",
             re.IGNORECASE,
         ),
     ),
@@ -144,6 +166,14 @@ RULES = (
         ),
     ),
     Rule("mail address", "contact", re.compile(r"(?P<it>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", re.ASCII)),
+    Rule(
+        "messenger",
+        "contact",
+        re.compile(
+            r"(?:微信|QQ|微博|WeChat|企鹅|VX|Skype|Telegram)(?:群|号码|号|ID)?[\s:：]*(?P<it>[A-Za-z0-9][\w.-]{4,30})",
+            re.IGNORECASE | re.ASCII,
+        ),
+    ),
     Rule("web address", "contact", re.compile(r"(?P<it>(?:https?://|www\.)[^\s,;，；。]+)", re.IGNORECASE)),
     Rule(
         "address of a machine",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def _templates(language: str, part: str) -> tuple[dict[str, list[str]], dict[str
         else:
             sections.setdefault(title, []).append(line.replace("\\n", "\n").replace("\\t", "\t"))
     return sections, pools
+
+
+def dressed(texts: Iterable[str], language: str, part: str, seed: int = 20260101) -> list[str]:
+    """Reports between a header, a comparison, a communication and a signature that identify somebody."""
+    sections, pools = _templates(language, part)
+    rng = random.Random(f"{seed} dressed {language} {part}")
+    made = []
+    for text in texts:
+        around = [
+            "".join(value for value, _ in _filled(rng.choice(sections[section]), language, pools, rng))
+            for section in ("header", "comparison", "communication", "signature")
+        ]
+        made.append("\n\n".join((*around[:2], text, *around[2:])))
+    return made
 
 
 HEADINGS = {

@@ -88,6 +88,8 @@ def _identity(form: str, pools: Pools, rng: random.Random) -> str:
 
 
 def _record(form: str, pools: Pools, rng: random.Random) -> str:
+    if form == "bed":
+        return str(rng.randint(1, 60))
     number = rng.randint(1000000, 99999999)
     if form == "accession":
         return rng.choice((f"CR-{rng.randint(10, 24)}-{number:08}", f"A{number}", f"{number}", f"RAD{number}-1"))

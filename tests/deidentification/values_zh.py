@@ -17,8 +17,8 @@ def make(category: str, form: str, pools: Pools, rng: random.Random) -> str:
 
 def _name(form: str, pools: Pools, rng: random.Random) -> str:
     surname = rng.choice(pools["surname"])
-    if form == "title":
-        return surname + rng.choice(TITLES)
+    if form == "surname":
+        return surname
     given = rng.choice(pools["given"])
     if len(surname + given) == 2 and rng.random() < 0.1:
         return f"{surname} {given}"
@@ -80,6 +80,8 @@ def _identity(form: str, pools: Pools, rng: random.Random) -> str:
 
 
 def _record(form: str, pools: Pools, rng: random.Random) -> str:
+    if form == "bed":
+        return str(rng.randint(1, 60))
     number = rng.randint(100000, 99999999)
     if form == "accession":
         return rng.choice((f"DR{number:08}", f"X{number}", f"{number}", f"20{rng.randint(10, 24)}{number:08}"))
@@ -114,7 +116,11 @@ def _young(form: str, pools: Pools, rng: random.Random) -> str:
     return str(rng.randint(18, 89))
 
 
+def _title(form: str, pools: Pools, rng: random.Random) -> str:
+    return rng.choice(TITLES)
+
+
 MAKERS = {
     "name": _name, "date": _date, "time": _time, "age": _age, "telephone": _telephone, "identity": _identity,
-    "record": _record, "address": _address, "hospital": _hospital, "contact": _contact, "young": _young,
+    "record": _record, "address": _address, "hospital": _hospital, "contact": _contact, "young": _young, "title": _title,
 }  # fmt: skip
