@@ -64,6 +64,8 @@ def _orders(written: str, fields: list[str]) -> list[tuple[str, ...]]:
     if "月" in written:
         named = [part for sign, part in (("年", "year"), ("月", "month")) if sign in written]
         return [(*named, "day")[: len(fields)]]
+    if len(fields) == 2 and 4 in map(len, fields):
+        return [("year", "month") if len(fields[0]) == 4 else ("month", "year")]
     if len(fields) == 2:
         return [("month", "day"), ("day", "month")]
     return [("year", "month", "day")] if len(fields[0]) == 4 else [("month", "day", "year"), ("day", "month", "year")]
@@ -90,7 +92,7 @@ def _words(written: str, days: int) -> str | None:
     month = word and next((i for i, m in enumerate(_MONTHS, 1) if m.startswith(word[0].lower()[:3])), None)
     if not word or not month:
         return None
-    numbers = list(re.finditer(r"(\d+)(st|nd|rd|th)?", written))
+    numbers = list(re.finditer(r"(\d+)(st|nd|rd|th)?", written, re.IGNORECASE))
     parts = {"year" if len(m[1]) == 4 or (i and len(numbers) == 2) else "day": m for i, m in enumerate(numbers)}
     year = int(parts["year"][1]) if "year" in parts else _LEAP
     moved = _moved(
@@ -110,7 +112,8 @@ def _number_as(moved: date, part: str, old: re.Match[str]) -> str:
     if not old[2]:
         return value
     number = int(value)
-    return value + ("th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th"))
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return value + (ending.upper() if old[2].isupper() else ending)
 
 
 def _month_as(month: int, old: str) -> str:

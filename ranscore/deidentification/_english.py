@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ranscore.deidentification._people import DEGREE, STOP, TITLE, before_degree, kin, leading, told
+from ranscore.deidentification._people import DEGREE, TITLE, before_degree, kin, leading, told
 from ranscore.deidentification._rules import Rule
+from ranscore.deidentification._words import STOP, words
 
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
@@ -46,9 +47,7 @@ def _is_name(match: re.Match[str]) -> bool:
     return bool(words) and words[0].lower() not in STOP and set(match["it"].upper()) - set("X .,-") != set()
 
 
-_KINDS = frozenset(
-    "medical center centre health system nursing home outpatient hospital hospitals clinic clinics of".split()
-)
+_KINDS = words("medical center centre health system nursing home outpatient hospital hospitals clinic clinics of")
 
 
 def _place(match: re.Match[str]) -> Iterator[tuple[int, int]]:
@@ -63,9 +62,9 @@ def _place(match: re.Match[str]) -> Iterator[tuple[int, int]]:
         yield start + words[first].start(), end
 
 
-_LEAD_IN = frozenset(
+_LEAD_IN = words(
     "am pm transferred transfer admitted from at to in performed obtained with by known seen referred presented on the our an this "
-    "treated done outside local another discharged follow followup see copd radiology department".split()
+    "treated done outside local another discharged follow followup see copd radiology department"
 )
 
 
@@ -91,9 +90,7 @@ _HOUSE = (
     r"(?i:Hospitals?|Medical Cent(?:er|re)|Clinics?|Infirmary|Health (?:System|Cent(?:er|re)|Network)|Healthcare|Hospice|"
     r"Nursing (?:Home|Facility)|Sanatorium|Rehabilitation Cent(?:er|re)|Imaging Cent(?:er|re)|Cancer Cent(?:er|re)|Care Cent(?:er|re))"
 )
-_UNITS = frozenset(
-    "ICU ED ER OR CT MRI MICU SICU PACU CCU NICU PICU CTICU OSH US IR PCP SNF EMS OB MR ECU PM AM".split()
-)
+_UNITS = words("ICU ED ER OR CT MRI MICU SICU PACU CCU NICU PICU CTICU OSH US IR PCP SNF EMS OB MR ECU PM AM")
 _NUMBERED = (
     r"(?:MRN?|medical record|accession|acc|case|study|patient|encounter|account|acct|order|requisition|visit|"
     r"exam(?:ination)?|specimen|chart|record|policy|member|insurance|device|serial|unit|admission)"
@@ -250,7 +247,7 @@ RULES = (
         "letters of a hospital",
         "hospital",
         re.compile(
-            r"\b(?:transferred|transfer|presented|admitted|seen|treated|imaged|hospitali[sz]ed|discharged|arranged|performed|done|obtained) (?:to|from|at) (?P<it>[A-Z]{2,6}(?:[ -][A-Z][a-z]\w+)?)\b"
+            r"\b(?:[Tt]ransferred|[Tt]ransfer|[Pp]resented|[Aa]dmitted|admitted|seen|treated|imaged|hospitali[sz]ed|discharged|arranged|performed|done|obtained) (?:to|from|at) (?P<it>[A-Z]{2,6}(?:[ -][A-Z][a-z]\w+)?)\b"
         ),
         sure=False,
         fits=lambda m: m["it"] not in _UNITS,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_WIDE = {0xFF10 + i: ord("0") + i for i in range(10)}
-_WIDE |= {0xFF21 + i: ord("A") + i for i in range(26)} | {0xFF41 + i: ord("a") + i for i in range(26)}
-_WIDE |= {ord("\u3000"): " ", ord("\u00a0"): " ", ord("／"): "/", ord("－"): "-", ord("．"): ".", ord("\t"): " "}
+_NARROW = "".join(map(chr, range(0x21, 0x7F)))
+_SEPARATORS = "／－．\u3000\u00a0\t"
+_WIDE = str.maketrans(
+    "".join(chr(ord(c) + 0xFEE0) for c in _NARROW if c.isalnum()) + _SEPARATORS,
+    "".join(c for c in _NARROW if c.isalnum()) + "/-.   ",
+)
 _SPACES = re.compile(r" {2,}|\r\n?|\r?\n(?=\r?\n)|\n")
 _HEADING = re.compile(r"\s*(?:[A-Z][\w ./()-]{0,40}:|[-*•]|\(?\d{1,2}[.)])")
 # What was taken out before: marks of ours, MIMIC's `___` and `[** **]`, Open-I's XXXX.

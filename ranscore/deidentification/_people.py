@@ -5,59 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ranscore.deidentification._words import PARTICLES, STOP
+
 TITLE = r"(?:Drs?|Doctor|Mr|Mrs|Ms|Miss|Prof|Professor|Nurse|Sister|Mx)"
 DEGREE = re.compile(
     r"(?:M\.?D\.?|D\.?O\.?|Ph\.?\s?D\.?|R\.?N\.?|N\.?P\.?|P\.?A\.?(?:-C)?|R\.?P\.?A|FRCR|MBBS|MB|CNP|CRNP|APRN|ARNP|"
     r"RT(?:\(R\))?|MSN|BSN|LPN|CNM|FACR|MPH|MS|MSc|DNP|RRT|JD)(?![A-Za-z'’-])"
 )
-PARTICLES = frozenset("van von der den de da di del della la le bin ibn al el dos das ter ten st san mac".split())
-SUFFIX = re.compile(r"(?:Jr|Sr)\.?(?![A-Za-z])|I{2,3}(?![A-Za-z])|IV(?![A-Za-z])", re.IGNORECASE)
-
-# Words that end a name: grammar, headings, and what a report says beside names.
-STOP = frozenset(
-    "a about above access accession account acct acute address addendum adult after age aged ago all also am an and any "
-    "ap approved apt are as assistant at attending authenticated axial back be because been before below bilateral "
-    "birthdate bones brain but by call called can care case cc chart chest chief clear clinic clinical clinician "
-    "communicated communication compared comparison conclusion confirmed consultant contact contacted conveyed copy "
-    "correlate could created critical ct cxr daughter date dated department diagnosis diagnostic dictated dictating "
-    "digital directly discharge discovery discussed dob doctor document does dose during each ed edited effusion "
-    "electronically emergency encounter end er exam examination examined examiner exposure fax fellow female film final "
-    "finalized findings fluoroscopy following follow for frontal from gave gender given had has have he head heart her "
-    "hers him his history home hospital hours house i icu id if image images imaging immediately impression in "
-    "including indication indications information informed inpatient interpreted interpretation into is it its job "
-    "known lateral left line lines line location long-standing lower lungs lung male manager may md me mediastinum "
-    "medical medicine medicaid medicare message minutes mobile mr mri mrn ms name new next no none normal not notes "
-    "notification notified number nurse nursing of office on only or order ordered ordering our outpatient over pa page "
-    "paged pager patient pending performed personally phone physician please pm pneumothorax portable practitioner "
-    "preliminary primary prior procedure provider pt pulmonary questions radiograph radiographs radiology radiologist "
-    "read reading reason received recommendation record records referred referring regarding relayed report reported "
-    "requested requesting resident result results review reviewed right room sent series service sex she signature "
-    "signed signing since spoke spoken staff status stable study surgeon surgery team technique technologist tel "
-    "telephone telephoned that the their them then there these they this those through time to today transcribed "
-    "transcriptionist transferred unchanged under unit unknown until upon upper urgent using verbal verbally verified "
-    "via view views visit wanted ward was we were wet when where whether which while who will with within without "
-    "would xr xray x-ray yesterday you your yo year years old days weeks months dictator edema pneumonia atelectasis "
-    "consolidation cardiomegaly tube catheter port unspecified negative positive see he's results' unable day night "
-    "morning evening afternoon noon midnight approximately hrs hr min minute hour transcription typed dept voice recognition software protocol supine technician transporter division "
-    "institution location requests request reports diagnosed unremarkable comparisons exams studies".split()
-)
-# Names that are also words of reports: they are no name again elsewhere in the text.
-ORDINARY = STOP | frozenset(
-    "abbott angel april art august autumn baker bass bay bear bell berry best bill bird black block bloom blue bond "
-    "bone bow branch bridge bright brook brooks brown buck bull burn burns bush butler carpenter case cash chance "
-    "chase church clay close cloud cold cole cook cross curry dale dawn day dean dear dee do drew drain early east ernest "
-    "faith fall field fields finger fish flow flowers foot ford forest fox frank free french frost gay gene glass gold "
-    "golden good grace grant grave graves gray green grey gross hand hands hall hardy harm hart head heart heath hill "
-    "holder holly home hope hood horn house hunter ice ivory ivy jack jay jewel john joy june justice key king knee "
-    "knight lake lamb lane law leaf lee light lily little long lord love low major mace march mark marks marsh mason "
-    "may mead merry miles mills moody moon moor moss nail neck noble north oak olive page pain park parks parson pat patience pearl "
-    "penny plate platt pool poor pope porter powers pratt price pride prince quick rain ray reed rice rich ridge ring "
-    "rivers rob robin rock root rose rush rusty sandy savage sharp shaw shell short silver small smart snow south "
-    "spear spring sterling stern stone storm stout strange street strong summer summers swan sweet tender thorn tie "
-    "tower trout vale valve van vein wall waters weak weaver weeks wells west wheeler white will wise wolf wood woods "
-    "worth young".split()
-)
-
 _LETTER = r"[^\W\d_]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’-]{_LETTER}+)*")
 _GAP = re.compile(r"[ \t]*")
@@ -80,8 +34,8 @@ def after_titles(text: str, at: int) -> int:
 def name_end(text: str, at: int, *, least: int = 1, trusted: bool = False, comma: bool = False) -> int:
     """Where the name that starts at `at` ends, or `at` where there is none.
 
-    `least` words and initials make a name, one of them a word; a `trusted` place takes its first word though it be an ordinary one;
-    with `comma` the surname may come first (`Smith, John A`).
+    `least` words and initials make a name, one of them a word; a `trusted` place takes its first word
+    though it be an ordinary one; with `comma` the surname may come first (`Smith, John A`).
     """
     end, words, initials, turned = at, 0, 0, False
     position = at

@@ -18,7 +18,7 @@ def _always(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One pattern of a category; `fits` has the last word on a match, `reach` finds the places that a match leads to."""
+    """One pattern of a category; `fits` has the last word on a match, `reach` finds what it leads to."""
 
     name: str
     category: Category

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from ranscore.deidentification import _chinese, _common, _english
 from ranscore.deidentification._folding import fold
-from ranscore.deidentification._people import ORDINARY
 from ranscore.deidentification._rules import Category, Rule
+from ranscore.deidentification._words import ORDINARY
 from ranscore.records import Record
 
 CATEGORIES: tuple[Category, ...] = (

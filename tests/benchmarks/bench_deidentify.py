@@ -3,10 +3,10 @@
     [RANSCORE_OPENI=FOLDER] python tests/benchmarks/bench_deidentify.py [development|test|all] [--wrong] [--labels]
 
 500 reports a language: the rules were written with the development half in view, and the test half measures them.
-`touched`, `covered` and `exact` are recall (see `measuring.Counts`), `right` and `chars` are precision by places and by
-characters. `--wrong` lists what was missed and what was taken for an answer. `--labels` measures instead how many labels
-of the release program stay as they were, on the demonstration cohorts as they are and dressed in identifying lines, and
-on Open-I, whose identifiers are XXXX already.
+`touched`, `covered` and `exact` are recall (see `measuring.Counts`), `right` and `chars` are precision by places and
+by characters. `--wrong` lists what was missed and what was taken for an answer. `--labels` measures instead how many
+labels of the release program stay as they were, on the demonstration cohorts as they are and dressed in identifying
+lines, and on Open-I, whose identifiers are XXXX already.
 """
 
 from __future__ import annotations

@@ -122,5 +122,6 @@ def _title(form: str, pools: Pools, rng: random.Random) -> str:
 
 MAKERS = {
     "name": _name, "date": _date, "time": _time, "age": _age, "telephone": _telephone, "identity": _identity,
-    "record": _record, "address": _address, "hospital": _hospital, "contact": _contact, "young": _young, "title": _title,
+    "record": _record, "address": _address, "hospital": _hospital, "contact": _contact, "young": _young,
+    "title": _title,
 }  # fmt: skip
