@@ -100,15 +100,16 @@ def _words(written: str, days: int) -> str | None:
     )
     if moved is None:
         return None
-    found = [(m.span(), _number_as(moved, part, m)) for part, m in parts.items()]
-    found.append((word.span(), _month_as(moved.month, word[0])))
+    dashed = "-" in written
+    found = [(m.span(), _number_as(moved, part, m, dashed)) for part, m in parts.items()]
+    found.append((word.span(), _month_as(moved.month, word[0], dashed)))
     for (start, end), value in sorted(found, reverse=True):
         written = written[:start] + value + written[end:]
     return written
 
 
-def _number_as(moved: date, part: str, old: re.Match[str]) -> str:
-    value = _as_written(moved, part, old[1])
+def _number_as(moved: date, part: str, old: re.Match[str], dashed: bool) -> str:
+    value = _as_written(moved, part, old[1], dashed or old[1].startswith("0"))
     if not old[2]:
         return value
     number = int(value)
@@ -116,9 +117,10 @@ def _number_as(moved: date, part: str, old: re.Match[str]) -> str:
     return value + (ending.upper() if old[2].isupper() else ending)
 
 
-def _month_as(month: int, old: str) -> str:
+def _month_as(month: int, old: str, dashed: bool) -> str:
     name = _MONTHS[month - 1]
-    name = name if len(old) > 4 or old.lower() in _MONTHS[4:7] else name[:3]
+    whole = old.lower() in _MONTHS and not (dashed and len(old) == 3)
+    name = name if whole else name[:3]
     return name.upper() if old.isupper() else name.capitalize() if old[0].isupper() else name
 
 

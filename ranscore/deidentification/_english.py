@@ -93,7 +93,7 @@ _HOUSE = (
 _UNITS = words("ICU ED ER OR CT MRI MICU SICU PACU CCU NICU PICU CTICU OSH US IR PCP SNF EMS OB MR ECU PM AM")
 _NUMBERED = (
     r"(?:MRN?|medical record|accession|acc|case|study|patient|encounter|account|acct|order|requisition|visit|"
-    r"exam(?:ination)?|specimen|chart|record|policy|member|insurance|device|serial|unit|admission)"
+    r"exam(?:ination)?|specimen|chart|record|policy|member|insurance|device|serial|unit|admission|npi|gmc|dea|licen[sc]e|certificate|account|document|job|request|registration)"
 )
 
 RULES = (

@@ -30,7 +30,7 @@ def second_opinion() -> Callable[[str], Iterator[tuple[int, int, str]]]:
         engine = AnalyzerEngine(nlp_engine=_nlp_engine(), supported_languages=["en"])
     except (OSError, ValueError, SystemExit) as fault:
         raise InputError(
-            f"--presidio: spaCy's English model cannot be loaded ({fault!s:.120}); install one, for example "
+            f"--presidio: spaCy's English model cannot be loaded ({fault!s:.300}); install one, for example "
             f"`python -m spacy download en_core_web_sm`, or name its folder in {MODEL}."
         ) from None
     for name in _WITH_NETWORK:
