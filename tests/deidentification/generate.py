@@ -1,6 +1,6 @@
 """Example reports with known answers: which characters identify somebody, and which only look like it.
 
-`examples(language, part, count)` draws reports from `templates/<language>_<part>.txt`; the two parts share no template,
+`examples(language, part, count)` draws reports from `templates/<language>_<part>.txt`; the parts share no template,
 no name, no hospital and no place. The same seed gives the same reports.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.deidentification import values_en, values_zh
 
 TEMPLATES = Path(__file__).parent / "templates"
-PARTS = ("development", "test")
+PARTS = ("development", "second", "test")
 CATEGORIES = (
     "name", "date", "time", "age", "telephone", "identity", "record", "address", "hospital", "contact",
 )  # fmt: skip
