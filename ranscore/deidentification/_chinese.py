@@ -13,12 +13,12 @@ _SURNAMES = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
     "范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍"
     "韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟卜詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单"
-    "包司柏宁柯阮桂闵解强柴华车冉房边净宫褚滕池闫佟"
+    "包司柏宁柯阮桂闵解强柴华车冉房边净宫褚滕池闫佟皮卓桑艾仇幸佘麻符鞠晏瞿荆桓莘屠蔺蒙闻党劳姬宰雍濮尚燕浦习古衡匡寇巩冷饶沙巢蒯阚仲晁郜谌揭占"
 )
 _DOUBLE = r"欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|端木|夏侯|南宫|独孤|长孙"
 _SURNAME = rf"(?:{_DOUBLE}|[{_SURNAMES}])"
 _END = r"(?![\u3400-\u9fff])"
-_GIVEN = rf"(?:{_HAN}{{1,2}}| {_HAN}(?=[^\u3400-\u9fff]|沟通|讨论|汇报|已|诉|代诉|医|大夫|主任|教授|护士|技师|先生|女士|系|于|因|$))"
+_GIVEN = rf"(?:{_HAN}{{1,2}}?| {_HAN}(?=[^\u3400-\u9fff]|沟通|讨论|汇报|已|诉|代诉|医|大夫|主任|教授|护士|技师|先生|女士|系|于|因|审|复|报|诊|检|申|$))"
 _WHOLE = rf"(?:{_SURNAME}{_GIVEN})"
 _TITLE = r"(?:主任医师|副主任医师|主治医师|住院医师|副主任|主任|医师|医生|教授|大夫|护士长|护士|技师|院长|先生|女士|小姐|同志|阿姨|老师)"
 _DOES = (
@@ -113,7 +113,8 @@ _UNLIKE = frozenset("于曾成左右方安常时易向高单强包任温平白�
 def _is_name(match: re.Match[str]) -> bool:
     name = match["it"]
     if len(name) == 1:
-        return name not in "向于时单和关项成"
+        before = match.string[max(0, match.start("it") - 1) : match.start("it")]
+        return name not in "向于时单和关项成" or before in ("与", "知", "给")
     return not any(name.startswith(word) or word.startswith(name) for word in _NO_NAME)
 
 
@@ -252,7 +253,7 @@ RULES = (
         "name after patient",
         "name",
         re.compile(
-            rf"(?:患者|病人|病员|患儿|受检者|受检人)(?P<it>{_WHOLE})(?=[\s，,（(]|已转|已于|于|系|因|自诉|来院|$)"
+            rf"(?:患者|病人|病员|患儿|受检者|受检人)\s?(?P<it>{_WHOLE})(?=[\s，,（(]|已转|已于|于|系|因|自诉|来院|$)"
         ),
         fits=_is_patient,
     ),
@@ -284,7 +285,7 @@ RULES = (
         "number after a label",
         "record number",
         re.compile(
-            rf"(?:{_NUMBER_OF})\s*(?:为|[:：#])?\s*(?P<it>(?=[A-Za-z-]*\d)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?![A-Za-z0-9])"
+            rf"(?:{_NUMBER_OF})\s*(?:为|[:：#】])?\s*(?P<it>(?=[A-Za-z-]*\d)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?![A-Za-z0-9])"
         ),
     ),
     Rule("bed", "record number", re.compile(r"(?P<it>(?<!\d)\+?\d{1,3}(?=床(?!旁|上|边|突|面|位片)))")),

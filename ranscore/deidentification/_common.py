@@ -15,6 +15,8 @@ _CLINICAL_BEFORE = re.compile(
     r"\b(?:grade|stage|ribs?|levels?|[tlcs]|murmur|scale|score|zones?|lead|fr|type)[\s.]*$", re.IGNORECASE
 )
 
+_PLACE_OF_IMAGE = re.compile(r"(?:images?|im|series|slices?|ratio|pitch|se|i:e|[图序列比])\W{0,2}$", re.IGNORECASE)
+
 
 def _is_day(match: re.Match[str]) -> bool:
     """True where the numbers are a day of a calendar in one of the usual orders."""
@@ -57,7 +59,7 @@ RULES = (
     Rule(
         "day, year first",
         "date",
-        re.compile(r"(?<![\d.])(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d(?!\d[:时]|[:时]))"),
+        re.compile(r"(?<!\d)(?<!\d\.)(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d(?!\d[:：时]|[:：时]))"),
         fits=_is_day,
     ),
     Rule(
@@ -72,7 +74,7 @@ RULES = (
         "day in eight digits",
         "date",
         re.compile(
-            r"(?<![A-Za-z\d.])(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z]|\d(?!\d?[:：时])|\.\d)"
+            r"(?<![A-Za-z\d])(?<!\d\.)(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z]|\d(?!\d?[:：时])|\.\d)"
         ),
     ),
     Rule(
@@ -85,7 +87,7 @@ RULES = (
         "date",
         re.compile(
             r"\b(?:on|dated?|since|from|until|through|by|compared (?:to|with)|(?:stud(?:y|ies)|films?|radiographs?|exam(?:ination)?s?|CTs?|x-?rays?|images?|scans?) (?:of|from))"
-            r"[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|strength|cm|mm|weeks?|months?|days?|hours?))",
+            r"[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|strength|cm|mm|weeks?|months?|days?|hours?|images?\b|im\b|series|slices?))",
             re.IGNORECASE,
         ),
         fits=_is_month_and_day,
@@ -98,6 +100,13 @@ RULES = (
             r"(?P<it>\d{1,2}/\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|cm|mm))",
             re.IGNORECASE,
         ),
+        sure=False,
+        fits=_is_month_and_day,
+    ),
+    Rule(
+        "month and day in a list of days",
+        "date",
+        re.compile(r"(?:[-/]\d{1,4}|\b\d{8})(?:,| and|, and) (?P<it>\d{1,2}/\d{1,2})(?![\d/-]|\.\d)"),
         sure=False,
         fits=_is_month_and_day,
     ),
@@ -122,6 +131,7 @@ RULES = (
             r"(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?|(?:[01]\d|2[0-3])[0-5]\d\s?(?:hours|hrs|h)\b)(?!\d)",
             re.IGNORECASE,
         ),
+        fits=lambda m: not _PLACE_OF_IMAGE.search(m.string[max(0, m.start("it") - 12) : m.start("it")]),
     ),
     Rule(
         "telephone",
@@ -135,7 +145,7 @@ RULES = (
         "telephone after a word for it",
         "telephone",
         re.compile(
-            r"(?:\b(?:phone|telephone|tel|fax|pager|beeper|cell|mobile|extension|ext|call(?:ed)? (?:at|back at))\b|电话|手机|传真|联系方式|分机|热线)"
+            r"(?:\b(?:phone|telephone|tel|fax|pager?|paging|beeper|beep|bleep|cell|mobile|extension|ext|call(?:ed)? (?:at|back at))\b|电话|手机|传真|联系方式|分机|热线)"
             r"(?:\s?(?:number|no\.?|号码?|#))?[\s.:：#]*(?P<it>\+?\(?\d[\d() .-]{2,17}\d)",
             re.IGNORECASE,
         ),

@@ -35,7 +35,7 @@ _KIN = (
 )
 _TOLD = (
     r"(?:discussed|communicated|conveyed|relayed|reported|telephoned|called|paged|given|notified|spoken|spoke|informed|"
-    r"reviewed|phoned|transmitted|texted|told|faxed|emailed|sent|messaged|discussion|conversation|consultation|delivered|contacted)"
+    r"reviewed|phoned|transmitted|texted|told|faxed|emailed|mailed|sent|forwarded|copied|addressed|messaged|discussion|conversation|consultation|delivered|contacted)"
 )
 _FIRST_IS_NONE = frozenset(
     {"outside", "the", "this", "our", "local", "general", "same", "another", "day", "eye", "pain"}
@@ -62,6 +62,13 @@ def _place(match: re.Match[str]) -> Iterator[tuple[int, int]]:
         yield start + words[first].start(), end
 
 
+def _city(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """City and state without the words of a sentence before them."""
+    start, end = match.span("it")
+    ordinary = [w for w in re.finditer(r"[A-Za-z]+(?=[ -])", match["it"].split(",")[0]) if w[0].lower() in STOP]
+    yield start + (ordinary[-1].end() + 1 if ordinary else 0), end
+
+
 _LEAD_IN = words(
     "am pm transferred transfer admitted from at to in performed obtained with by known seen referred presented on the our an this "
     "treated done outside local another discharged follow followup see copd radiology department"
@@ -83,7 +90,7 @@ _STATE_NAMES = (
 _CITY = r"[A-Z][A-Za-z'.]+(?:[ -][A-Z][A-Za-z]+){0,2}"
 _REGION = rf"(?:(?i:{_STATE_NAMES})|(?:{_STATES}))\b(?: \d{{5}}(?:-\d{{4}})?\b)?"
 _STREET = (
-    r"(?i:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr(?=\.?,)|Court|Ct|Way|Place|Pl|Square|Sq|Terrace|Parkway|Pkwy|"
+    r"(?i:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr(?=\.?(?:,| #| Apt))|Court|Ct|Way|Place|Pl|Square|Sq|Terrace|Parkway|Pkwy|"
     r"Highway|Hwy|Close|Crescent|Circle|Cir|Trail|Row)"
 )
 _HOUSE = (
@@ -93,7 +100,7 @@ _HOUSE = (
 _UNITS = words("ICU ED ER OR CT MRI MICU SICU PACU CCU NICU PICU CTICU OSH US IR PCP SNF EMS OB MR ECU PM AM")
 _NUMBERED = (
     r"(?:MRN?|medical record|accession|acc|case|study|patient|encounter|account|acct|order|requisition|visit|"
-    r"exam(?:ination)?|specimen|chart|record|policy|member|insurance|device|serial|unit|admission|npi|gmc|dea|licen[sc]e|certificate|account|document|job|request|registration)"
+    r"exam(?:ination)?|specimen|chart|record|policy|member|insurance|device|serial|unit|admission|hosp(?:ital)?|med(?:ical)? rec(?:ord)?|npi|gmc|dea|licen[sc]e|certificate|account|document|job|request|registration)"
 )
 
 RULES = (
@@ -112,7 +119,7 @@ RULES = (
     Rule(
         "name after a title",
         "name",
-        re.compile(rf"\b(?:((?i:Drs?|Mrs?|Ms|Prof)\.)|(?:{TITLE}|DRS?|MRS?|MS|PROF|NURSE)\b) ?(?=[A-Za-zÀ-ɏ])"),
+        re.compile(rf"\b(?:((?i:Drs?|Mrs?|Ms|Prof)\.)|(?:{TITLE}|DRS?|MRS?|MS|PROF|NURSE)\b)[ \n]?(?=[A-Za-zÀ-ɏ])"),
         reach=leading,
     ),
     Rule(
@@ -145,6 +152,28 @@ RULES = (
         "name",
         re.compile(rf"(?:\b|(?=/))(?i:{_ROLE}(?:\(s\))?) ?(?:[:=]+|#:| - )[ \t]*"),
         reach=leading,
+    ),
+    Rule(
+        "name after the word for it",
+        "name",
+        re.compile(r"\b(?i:(?:patient|pt|client)(?:'s)? name|resident name|physician name) (?=[A-Za-z])"),
+        reach=leading,
+    ),
+    Rule(
+        "name of a rank",
+        "name",
+        re.compile(
+            r"\b(?:RN|NP|PA-C|PA|CRNP|APRN) (?=[A-Z][A-Za-z'’-]+ (?:informed|notified|aware|told|called|paged|INFORMED|NOTIFIED|AWARE))"
+        ),
+        reach=leading,
+    ),
+    Rule(
+        "name in brackets after a role",
+        "name",
+        re.compile(
+            r"\b(?i:clinician|physician|provider|nurse|surgeon|resident|doctor|attending|fellow|radiologist|RN|PA|NP|MD) \((?=[A-Z])"
+        ),
+        reach=told,
     ),
     Rule("name in the line after a label", "name", re.compile(rf"\b(?i:{_ROLE}) ?:[ ]?\n"), reach=told),
     Rule(
@@ -267,6 +296,7 @@ RULES = (
             rf"\b(?P<it>{_CITY}, (?:(?i:{_STATE_NAMES})(?: \d{{5}}(?:-\d{{4}})?)?|(?:{_STATES}) \d{{5}}(?:-\d{{4}})?))\b"
         ),
         fits=_is_name,
+        reach=_city,
     ),
     Rule(
         "city after a word for it",

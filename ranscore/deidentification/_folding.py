@@ -15,7 +15,9 @@ _SPACES = re.compile(r" {2,}|\r\n?|\r?\n(?=\r?\n)|\n")
 _HEADING = re.compile(r"\s*(?:[A-Z][\w ./()-]{0,40}:|[-*•]|\(?\d{1,2}[.)])")
 # What was taken out before: marks of ours, MIMIC's `___` and `[** **]`, Open-I's XXXX.
 _MASKED = re.compile(
-    r"\[[A-Z]{4,9}(?:-[A-Z2-7]{6})?\]|【\w{2,4}(?:-[A-Z2-7]{6})?】|(?<![A-Za-z])X{3,}(?![A-Za-z])|_{2,}|\[\*\*.*?\*\*\]"
+    r"\[(?:NAME|HOSPITAL|NUMBER|CARD)-[A-Z2-7]{6}\]|\[(?:TELEPHONE|ADDRESS|CONTACT|TIME|DATE)\]|"
+    r"【(?:姓名|医院|编号|证件)-[A-Z2-7]{6}】|【(?:电话|地址|联系方式|时间|日期)】|"
+    r"(?<![A-Za-z])X{3,}(?![A-Za-z])|_{2,}|\[\*\*.*?\*\*\]"
 )
 _BLANK = "¤"
 SHORTEST_WRAPPED = 50

@@ -16,7 +16,7 @@ _LETTER = r"[^\W\d_]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’-]{_LETTER}+)*")
 _GAP = re.compile(r"[ \t]*")
 _TITLES = re.compile(
-    rf"(?:{TITLE}\b\.?|(?:NP|PA|RN|MD|resident|attending|physician|intern|fellow|clinician)\b\.?)[ :]+", re.IGNORECASE
+    rf"(?:{TITLE}\b\.?|(?:NP|PA|RN|MD|resident|attending|physician|intern|fellow|clinician)\b\.?)[ :\n]+", re.IGNORECASE
 )
 _NAME_IS_OVER = re.compile(r"[,;)]|\s*[(\n]|\s*$")
 _TURNED = re.compile(rf" ?[,^] ?[A-Z]{_LETTER}+(?: [A-Z]\.?)? ?(?:\n|$|[|(]|{DEGREE.pattern})")
@@ -51,19 +51,22 @@ def name_end(text: str, at: int, *, least: int = 1, trusted: bool = False, comma
             break
         words, initials = words + (not initial), initials + initial
         end = found.end() + (initial and text[found.end() : found.end() + 1] == "." and not turned)
-        if turned and initial:
+        if (turned and initial) or found[0][-2:] in ("'s", "’s", "'S"):
             break
         position, turned = _on(text, end, turned, comma and words >= 1)
         if position == end:
             break
-    return end if words and words + initials >= least else at
+    if not words or words + initials < least:
+        return at
+    return end - 2 if re.search(r"[^\W\d_]['’][sS]$", text[at:end]) else end
 
 
 def _stops(text: str, found: re.Match[str], trusted: bool, words: int, comma: bool, initials: int) -> bool:
     word = found[0]
     if not word[0].isupper():
         return word.lower() not in PARTICLES or not _leads_on(text, found)
-    if DEGREE.match(text, found.start()) and words:
+    degree = DEGREE.match(text, found.start())
+    if degree and (words or re.compile(r" ?[,)]").match(text, degree.end())):
         return True
     behind = text[found.end() : found.end() + 1]
     if len(word) == 1:
@@ -109,7 +112,7 @@ def leading(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     end = name_end(text, start, trusted=match.re.groups > 0 and bool(match[1]), comma=True)
     if end > start:
         yield start, end
-        if also := re.compile(r" ?(?:,|;|/|and|&)+ ?(?:and )?(?:Drs?\.? )?").match(text, end):
+        if also := re.compile(r" ?(?:,|;|/|and|&)+ ?(?:and )?(?:Drs?\.? )?", re.IGNORECASE).match(text, end):
             second = name_end(text, also.end(), least=2 if match[0].strip()[-1] in ":" else 1)
             if second > also.end() and match[0].lower().lstrip().startswith(("drs", "cc", "copy")):
                 yield also.end(), second
@@ -126,7 +129,9 @@ def told(match: re.Match[str]) -> Iterator[tuple[int, int]]:
 def kin(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """The name after `daughter`, `nurse` and the like: one word, among capitals two."""
     text, start = match.string, after_titles(match.string, match.end())
-    end = name_end(text, start, least=2 if match[0].isupper() else 1)
+    end = name_end(text, start)
+    if end > start and match[0].isupper() and " " not in text[start:end]:
+        end = end if re.compile(r"[.,;()]|\s*$").match(text, end) else start
     if end > start:
         yield start, end
 

@@ -34,7 +34,9 @@ def test_a_key_beside_the_output_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "key").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"abc", b"zz" * 32, b"00" * 31, b"\xff\xfe", b"report_id,text\n1,Dr. Smith\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"abc", b"zz" * 32, b"00" * 31, b"\xff\xfe", b"report_id,text\n1,Dr. Smith\n"]
+)
 def test_a_file_that_is_no_key_is_refused_without_its_content(tmp_path: Path, content: bytes) -> None:
     """Another file is refused in one sentence that does not show what it holds."""
     (tmp_path / "key").write_bytes(content)
