@@ -151,7 +151,13 @@ def test_a_second_opinion_goes_to_the_doubtful_places(tmp_path: Path) -> None:
 
 def test_columns_in_chinese_are_known(tmp_path: Path) -> None:
     """A hospital's own headings are enough."""
-    row = {"检查号": "X1", "患者姓名": "张小伟", "年龄": "95岁", "检查日期": "2023年5月16日", "影像所见": "张小伟，左侧气胸。"}
+    row = {
+        "检查号": "X1",
+        "患者姓名": "张小伟",
+        "年龄": "95岁",
+        "检查日期": "2023年5月16日",
+        "影像所见": "张小伟，左侧气胸。",
+    }
     done = clean_table(written(tmp_path, [row]), KEY)
     assert done.columns == ("检查号", "年龄", "检查日期", "影像所见")
     assert done.rows[0]["年龄"] == "90+"

@@ -76,7 +76,13 @@ def test_the_same_key_gives_the_same_file(table: Path, tmp_path: Path, capsys: p
     ],
 )
 def test_what_would_undo_it_is_refused(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, key: str, review: str | None, says: str
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+    key: str,
+    review: str | None,
+    says: str,
 ) -> None:
     """One sentence, exit code 2, and nothing is written."""
     more = ["--review", tmp_path / review] if review else []

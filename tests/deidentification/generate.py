@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.deidentification import values_en, values_zh
 
 TEMPLATES = Path(__file__).parent / "templates"
-PARTS = ("development", "second", "test")
+PARTS = ("development", "second", "third", "test")
 CATEGORIES = (
     "name", "date", "time", "age", "telephone", "identity", "record", "address", "hospital", "contact",
 )  # fmt: skip
