@@ -18,17 +18,17 @@ _SURNAMES = (
 _DOUBLE = r"欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|端木|夏侯|南宫|独孤|长孙"
 _SURNAME = rf"(?:{_DOUBLE}|[{_SURNAMES}])"
 _END = r"(?![\u3400-\u9fff])"
-_GIVEN = rf"(?:{_HAN}{{1,2}}?| {_HAN}(?=[^\u3400-\u9fff]|沟通|讨论|汇报|已|诉|代诉|医|大夫|主任|教授|护士|技师|先生|女士|系|于|因|审|复|报|诊|检|申|$))"
+_GIVEN = rf"(?:{_HAN}{{1,2}}?| {_HAN}(?=[^\u3400-\u9fff]|沟通|讨论|汇报|已|诉|代诉|医|大夫|主任|教授|护士|技师|先生|女士|系|于|因|说|解|交|审|复|报|诊|检|申|$))"
 _WHOLE = rf"(?:{_SURNAME}{_GIVEN})"
 _TITLE = r"(?:主任医师|副主任医师|主治医师|住院医师|副主任|主任|医师|医生|教授|大夫|护士长|护士|技师|院长|先生|女士|小姐|同志|阿姨|老师)"
 _DOES = (
     "报告|审核|复核|复审|审签|审阅|诊断|书写|申请|送检|主治|主管|经治|管床|会诊|检查|摄片|投照|操作|记录|录入|打印|执行|登记|接诊|开单|责任|值班|"
     "初诊|终审|一审|二审|住院|主任|副主任|放射科|影像科|临床|首诊|门诊|接收|通知|联系|签发|撰写|编写"
 )
-_WHO = rf"(?:(?:{_DOES})(?:医师|医生|大夫|技师|护士|者|人|员))"
+_WHO = rf"(?:(?:{_DOES})(?:医师|医生|大夫|技师|护士|人员|者|人|员))"
 _ROLE = (
     rf"(?:{_WHO}|(?:患者|病人|患儿|病员|受检者|受检人)?\s?姓\s*名|(?:{_WHO}|医师|医生|电子)?签\s*[名字章]|签\s*名|技师|护士|医\s*师|医\s*生|联系人|"
-    r"家属|监护人|陪护|患者|病人|患儿|病员|受检者|受检人|报告|审核|复核|书写|审签|检查者|操作者)"
+    rf"家属|监护人|陪护|患者|病人|患儿|病员|受检者|受检人|报告|审核|复核|书写|审签|校对|拍片|投照|摄影|录入|打印|家长|陪人|{_HAN}{{1,4}}(?:医师|医生|护士|技师|者|人|人员|员))"
 )
 _NEXT = (
     r"(?:性别|年\s*龄|出生|科室|床号|门诊|住院|病历|病案|检查|报告|审核|复核|申请|送检|日期|时间|书写|诊断|打印|影像|放射|登记|身份证|证件|电话|联系|民族|"
@@ -37,6 +37,8 @@ _NEXT = (
 _NO_NAME = frozenset(
     [
         "高血",
+        "值班",
+        "上级",
         "申请",
         "高年资",
         "高级",
@@ -114,13 +116,24 @@ def _is_name(match: re.Match[str]) -> bool:
     name = match["it"]
     if len(name) == 1:
         before = match.string[max(0, match.start("it") - 1) : match.start("it")]
-        return name not in "向于时单和关项成" or before in ("与", "知", "给")
-    return not any(name.startswith(word) or word.startswith(name) for word in _NO_NAME)
+        return name not in "向于时单和关项成房" or before in ("与", "知", "给")
+    return name[1:] not in _NO_NAME and not any(name.startswith(w) or w.startswith(name) for w in _NO_NAME)
 
 
 def _is_name_after_label(match: re.Match[str]) -> bool:
     """`报告：` also leads to the text of a report."""
-    return _is_name(match) and (not re.match(r"报告\s*[:：]", match[0]) or match["it"][0] not in _UNLIKE)
+    return _is_name(match) and (
+        not re.match(r"报告\s*[:：]", match[0]) or match["it"][0] not in _UNLIKE or _signs_on(match)
+    )
+
+
+def _is_name_after_diagnosis(match: re.Match[str]) -> bool:
+    return _is_name(match) and (match["it"][0] not in _UNLIKE or _signs_on(match))
+
+
+def _signs_on(match: re.Match[str]) -> bool:
+    """Whether another signature follows a name."""
+    return bool(re.match(r"\s*(?:审核|复核|校对|审签|审阅)", match.string[match.end("it") : match.end("it") + 12]))
 
 
 def _is_patient(match: re.Match[str]) -> bool:
@@ -147,7 +160,7 @@ def _home(match: re.Match[str]) -> Iterator[tuple[int, int]]:
 
 def _is_generic(name: str) -> bool:
     generic = (
-        r"(?:我|外|本|该|某|贵|上级|下级|当地|外地|基层|其他|其它|原|同一|综合|专科|社区|多家|各|大|地方|三甲|多)*"
+        r"(?:我|外|本|该|某|贵|上级|下级|兄弟|当地|外地|基层|其他|其它|原|同一|综合|专科|社区|多家|各|大|地方|三甲|多)*"
     )
     kind = r"(?:医院|卫生院|卫生服务中心|卫生所|诊所|疗养院|保健院|急救中心|医疗中心|体检中心)"
     return bool(re.fullmatch(generic + kind, name))
@@ -179,14 +192,14 @@ RULES = (
         "month and day in four digits",
         "date",
         re.compile(
-            rf"(?<![\dA-Za-z+/-])(?<!\d\.)(?P<it>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?=\s?{_HAN})(?!\s?(?:周|天|月|年|岁|个|次|级|分|肋|型|小时|毫米|厘米|度|节|段))"
+            rf"(?<![\dA-Za-z+/-])(?<!\d\.)(?P<it>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?=\s?(?:{_HAN}|CT|DR|CR|MR|X))(?!\s?(?:周|天|月|年|岁|个|次|级|分|肋|型|小时|毫米|厘米|度|节|段))"
         ),
     ),
     Rule(
         "year and month",
         "date",
         re.compile(
-            r"(?<![\d.A-Za-z/-])(?P<it>(?:19|20)\d{2}[-./](?:0?[1-9]|1[0-2]))(?=\s?(?:片|前片|旧片|胸片|CT|DR|MR|平片|X线|检查|日|对|，|。|$))"
+            r"(?<![\d.A-Za-z/-])(?P<it>(?:19|20)\d{2}[-./](?:0?[1-9]|1[0-2]))(?=\s?(?:片|前片|旧片|胸片|CT|DR|MR|平片|X线|检查|日|对|于|在|行|起|因|，|。|$)|(?<=[:：]\d{4}[-./]\d\d))"
         ),
     ),
     Rule(
@@ -201,7 +214,7 @@ RULES = (
         "name after a label",
         "name",
         re.compile(
-            rf"(?:{_ROLE}\s*[:：】]|{_WHO}(?=[ 【])|(?:主任|副主任|主治|住院)医师)\s*(?P<it>{_SURNAME}(?:{_GIVEN}|某某?|\*{{1,2}}|[Xx]{{1,2}}))(?=[\s,，;；。、.()（）/|男女【\d]|{_TITLE}|{_ROLE}|{_NEXT}|$)"
+            rf"(?:{_ROLE}\s*[:：】]|{_WHO}(?=[ 【])|姓名(?= |{_HAN}{{2,4}}性别)|(?:主任|副主任|主治|住院)医师)\s*(?P<it>{_SURNAME}(?:{_GIVEN}|某某?|\*{{1,2}}|[Xx]{{1,2}}))(?=[\s,，;；。、.()（）/|男女【\d]|{_TITLE}|{_ROLE}|{_NEXT}|$)"
         ),
         fits=_is_name_after_label,
     ),
@@ -231,7 +244,7 @@ RULES = (
         "name before a sex",
         "name",
         re.compile(
-            rf"(?:患者|病人|患儿|^|[。；\s])(?P<it>{_SURNAME}(?:{_HAN}{{1,2}}|某某?))(?=[,，、\s(（]\s*[男女](?:性)?[,，、\s)）。]|[,，、\s(（]\s*[男女]$)"
+            rf"(?:患者|病人|患儿|^|[。；\s])(?P<it>{_SURNAME}(?:{_GIVEN}|某某?))(?=[,，、\s(（]\s*[男女](?:性)?[,，、\s)）。]|[,，、\s(（]\s*[男女]$)"
         ),
         fits=_is_name,
     ),
@@ -245,7 +258,7 @@ RULES = (
         "name after a title",
         "name",
         re.compile(
-            rf"(?:护士|护士长|医生|医师|大夫|家属|陪护|亲属|之子|之女|配偶|联系人)(?P<it>{_WHOLE})(?=[\s，,。；;（(、]|沟通|讨论|诉|代诉|汇报|电话|{_TITLE}|签|审|已|$)"
+            rf"(?:护士|护士长|医生|医师|大夫|家属|陪护|亲属|之子|之女|配偶|联系人|家长|父亲|母亲|丈夫|妻子|儿子|女儿|监护人|陪人|技师)(?P<it>{_WHOLE})(?=[\s，,。；;（(、]|沟通|讨论|说明|解释|交代|确认|知晓|接听|接收|复述|诉|代诉|代述|陈述|汇报|电话|{_TITLE}|签|审|已|$)"
         ),
         fits=_is_name,
     ),
@@ -256,6 +269,26 @@ RULES = (
             rf"(?:患者|病人|病员|患儿|受检者|受检人)\s?(?P<it>{_WHOLE})(?=[\s，,（(]|已转|已于|于|系|因|自诉|来院|$)"
         ),
         fits=_is_patient,
+    ),
+    Rule(
+        "names by a stroke",
+        "name",
+        re.compile(rf"(?<!{_HAN})(?P<it>{_SURNAME} ?{_HAN}{{1,2}})(?=/{_SURNAME} ?{_HAN}{{1,2}}(?!{_HAN}))"),
+        fits=_is_name,
+    ),
+    Rule(
+        "second name by a stroke",
+        "name",
+        re.compile(rf"(?<!{_HAN}){_SURNAME} ?{_HAN}{{1,2}}/(?P<it>{_SURNAME} ?{_HAN}{{1,2}})(?!{_HAN})"),
+        fits=_is_name,
+    ),
+    Rule(
+        "name after diagnosis in a signature",
+        "name",
+        re.compile(
+            rf"(?:诊断|记录)\s*[:：]\s*(?P<it>{_WHOLE})(?=\s*(?:审核|复核|校对|审签|报告|日期|时间|(?:19|20)\d\d|\n|$))"
+        ),
+        fits=_is_name_after_diagnosis,
     ),
     Rule(
         "name before being a patient",

@@ -127,7 +127,7 @@ RULES = (
         "time of day",
         "time",
         re.compile(
-            r"(?<![\d:.])(?P<it>(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s?[ap]\.?m\b\.?)?|"
+            r"(?<![\d.])(?<!\d:)(?P<it>(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s?[ap]\.?m\b\.?)?|"
             r"(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?|(?:[01]\d|2[0-3])[0-5]\d\s?(?:hours|hrs|h)\b)(?!\d)",
             re.IGNORECASE,
         ),
@@ -156,7 +156,9 @@ RULES = (
         re.compile(r"(?<![\dA-Za-z])(?P<it>(?:\+?86[ -]?)?1[3-9]\d(?:\d{8}|[- ]\d{4}[- ]\d{4}))(?!\d)"),
     ),
     Rule(
-        "telephone with area", "telephone", re.compile(r"(?<![\d.-])(?P<it>\(?0\d{2,3}\)?[-— ]?[2-9]\d{6,7})(?![\d.])")
+        "telephone with area",
+        "telephone",
+        re.compile(r"(?<![\d.-])(?P<it>\(?0\d{2,3}\)?[-— ]?[2-9]\d{6,7})(?!\d|\.\d)"),
     ),
     Rule(
         "identity card",

@@ -27,7 +27,7 @@ _ROLE = (
     r"technologist|technician|surgeon|radiologists?|consultant|dictator|transcriptionist|transcriber|signature|co-?signer|author|reader|"
     rf"(?:referring|ordering|requesting|attending|reading|primary care|primary|consulting|admitting|signing|interpreting|reporting|responsible|staff){_RANK}?|"
     r"physician|provider|pcp|gp|doctor|emergency contact|contact person|contact|next of kin|guardian|spouse|mother|father|wife|husband|son|daughter|"
-    r"nurse|cc|copy to|copies to|attn|attention|to|from|by|signed|dictated|interpreted|notified|informed|verified|/s/)"
+    r"nurse|cc|copy to|copies to|attn|attention|to|from|by|signed|dictated|interpreted|notified|informed|verified|re|regarding|approved|reviewed|/s/)"
 )
 _KIN = (
     r"(?:daughter|son|wife|husband|mother|father|brother|sister|spouse|partner|niece|nephew|friend|caregiver|caretaker|guardian|"
@@ -55,7 +55,8 @@ def _place(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     start, end = match.span("it")
     words = list(re.finditer(r"[A-Za-z][\w'’.&-]*", match["it"]))
     first = 0
-    for i, word in enumerate(words):
+    house = next((i for i, w in enumerate(words) if i and w[0].lower() in _NAMED), len(words))
+    for i, word in enumerate(words[:house]):
         if word[0].lower() in _LEAD_IN and not (word[0].lower() in ("of", "and", "for", "the") and i > first):
             first = i + 1
     if any(w[0].lower() not in _KINDS | _FIRST_IS_NONE | STOP for w in words[first:]):
@@ -69,7 +70,11 @@ def _city(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     yield start + (ordinary[-1].end() + 1 if ordinary else 0), end
 
 
+_NAMED = words(
+    "hospital hospitals medical clinic clinics infirmary health healthcare hospice nursing university rehabilitation imaging cancer care"
+)
 _LEAD_IN = words(
+    "md do rn np pa phd "
     "am pm transferred transfer admitted from at to in performed obtained with by known seen referred presented on the our an this "
     "treated done outside local another discharged follow followup see copd radiology department"
 )
@@ -168,6 +173,14 @@ RULES = (
         reach=leading,
     ),
     Rule(
+        "name to be called",
+        "name",
+        re.compile(
+            r"\b(?i:call|contact|page|reach|ask for|speak to|speak with) (?=[A-Z][A-Za-z'’-]+ (?:at|on|AT|ON) [(+\d])"
+        ),
+        reach=leading,
+    ),
+    Rule(
         "name in brackets after a role",
         "name",
         re.compile(
@@ -255,7 +268,7 @@ RULES = (
         "hospital",
         "hospital",
         re.compile(
-            rf"\b(?P<it>(?:(?:(?i:St)\.|[A-Z][\w'’&-]*)(?: (?i:of the|of|and|for|the|on))? ){{1,5}}{_HOUSE}(?: (?i:of|at|in) (?i:the )?{_CITY})?)(?![\w])"
+            rf"\b(?P<it>(?:(?:(?i:St)\.|[A-Z][\w'’&-]*)(?: (?i:of the|of|and|for|the|on))? ){{1,5}}{_HOUSE}(?: (?i:of|at|in) (?i:the )?(?!(?i:{_MONTH})\b){_CITY})?)(?![\w])"
         ),
         reach=_place,
     ),
@@ -276,7 +289,7 @@ RULES = (
         "letters of a hospital",
         "hospital",
         re.compile(
-            r"\b(?:[Tt]ransferred|[Tt]ransfer|[Pp]resented|[Aa]dmitted|admitted|seen|treated|imaged|hospitali[sz]ed|discharged|arranged|performed|done|obtained) (?:to|from|at) (?P<it>[A-Z]{2,6}(?:[ -][A-Z][a-z]\w+)?)\b"
+            r"\b(?:[Tt]ransferred|[Tt]ransfer|[Pp]resented|[Aa]dmitted|admitted|seen|treated|imaged|hospitali[sz]ed|discharged|arranged|performed|done|obtained|requested|received|records) (?:to|from|at) (?P<it>[A-Z]{2,6}(?:[ -][A-Z][a-z]\w+)?)\b"
         ),
         sure=False,
         fits=lambda m: m["it"] not in _UNITS,

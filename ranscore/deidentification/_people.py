@@ -53,7 +53,7 @@ def name_end(text: str, at: int, *, least: int = 1, trusted: bool = False, comma
         end = found.end() + (initial and text[found.end() : found.end() + 1] == "." and not turned)
         if (turned and initial) or found[0][-2:] in ("'s", "’s", "'S"):
             break
-        position, turned = _on(text, end, turned, comma and words >= 1)
+        position, turned = _on(text, end, turned, comma and 1 <= words <= 2 and not initials)
         if position == end:
             break
     if not words or words + initials < least:
