@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,17 @@ class Cleaned:
         return tuple(r for r in self.replacements if not r.sure)
 
 
+def check_places(reports: Path, output: Path, review: Path | None) -> None:
+    """Raises InputError where the output would replace the reports, or lie beside the list of what was taken out."""
+    if output.resolve() == reports.resolve():
+        raise InputError(f"{output}: is the table of the reports itself; expected another file (-o).")
+    if review is not None and review.resolve().parent == output.resolve().parent:
+        raise InputError(
+            f"{review}: the list holds what was taken out and would lie in the folder of {output.name}; expected "
+            "another folder, one that is not passed on (--review)."
+        )
+
+
 def clean_table(
     path: Path,
     key: Key,
@@ -87,17 +99,18 @@ def clean_table(
 
     Columns of findings stay; `keep` names others that hold nothing that identifies. Names in a column of names are
     looked for in the row's texts. `second_opinion` gives places (start, end, what) that go to the doubtful ones. Raises
-    InputError for a table without an id or a text, or where two ids get one mark.
+    InputError for a table without an id or a text, one that this key made, or where two ids get one mark.
     """
     table = read_table(path, reader)
     roles = _roles([str(c) for c in table.columns], keep, path)
+    ids = [c for c, role in roles.items() if role == "id"]
+    _check_ids({c: [str(v) for v in table[c]] for c in ids}, key, path)
     cleaner = _Cleaner(key, roles, keep_doubtful, second_opinion)
     rows, replaced = [], []
     for place, row in rows_of(table):
         cleaned, places = cleaner.clean(place, row)
         rows.append(cleaned)
         replaced += places
-    ids = [c for c, role in roles.items() if role == "id"]
     for column in ids:
         before, after = {str(v) for v in table[column]}, {r[column] for r in rows}
         if len(before) != len(after):
@@ -105,6 +118,15 @@ def clean_table(
     kept = tuple(c for c, role in roles.items() if role not in ("name", ""))
     left = tuple(c for c, role in roles.items() if role in ("name", ""))
     return Cleaned(kept, tuple(rows), tuple(replaced), left)
+
+
+def _check_ids(values: Mapping[str, list[str]], key: Key, path: Path) -> None:
+    done = [c for c, ids in values.items() if ids and all(key.made(v) for v in ids)]
+    if done:
+        raise InputError(
+            f"{path}: the values of {done[0]!r} are marks of this key, so the table was de-identified before; "
+            "expected the table of the reports as they came, since its dates would be moved twice."
+        )
 
 
 def _roles(columns: list[str], keep: tuple[str, ...], path: Path) -> dict[str, str]:
@@ -152,9 +174,11 @@ class _Cleaner:
         for column, role in self.roles.items():
             value = row[column]
             if role in ("id", "patient"):
-                cleaned[column] = self.key.mark(role, value, 12) if value.strip() else ""
+                cleaned[column] = self.key.id_mark(role, value) if value.strip() else ""
             elif role == "date":
-                cleaned[column] = (shift_dates(value.strip(), self.key.days(patient)) or "") if value.strip() else ""
+                cleaned[column] = self._day(value, patient)
+                if value.strip() and not cleaned[column]:
+                    places.append(_unread(place, column, value))
             elif role == "age":
                 cleaned[column] = "90+" if _years(value) > OLDEST else value
             elif role == "keep":
@@ -163,6 +187,11 @@ class _Cleaner:
                 cleaned[column], found = self._text(place, column, value, patient, known)
                 places += found
         return cleaned, places
+
+    def _day(self, value: str, patient: str) -> str:
+        """A moved date, without the time of day behind it; empty where it cannot be read."""
+        day = re.sub(r"[T ]\d{1,2}:\d{2}.*$", "", value.strip())
+        return shift_dates(day, self.key.days(patient)) or "" if day else ""
 
     def _text(
         self, place: str, column: str, text: str, patient: str, known: tuple[str, ...]
@@ -179,10 +208,14 @@ class _Cleaner:
         return done.text, found
 
 
-def _years(value: str) -> int:
-    digits = "".join(c for c in value if c.isdigit())
-    unit = value.strip()[-1:].upper()
-    return int(digits) if digits and unit not in ("M", "W", "D") else 0
+def _unread(place: str, column: str, value: str) -> Replacement:
+    return Replacement(place, column, 0, len(value), "date", "date that cannot be read", False, value, "")
+
+
+def _years(value: str) -> float:
+    """Years of an age as tables write it: `95`, `095Y`, `95岁`, `100 days`."""
+    found = re.match(r"\s*(\d+(?:\.\d+)?)\s*(.?)", value)
+    return float(found[1]) if found and found[2].upper() not in ("M", "W", "D", "月", "周", "天", "日") else 0
 
 
 def encode_rows(columns: tuple[str, ...], rows: tuple[dict[str, str], ...], suffix: str) -> bytes:

@@ -213,11 +213,16 @@ def _as_text(frozen: FrozenProgram) -> str:
     return json.dumps(frozen.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file beside its place and renames it; raises InputError naming the folder when that fails."""
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Writes a file beside its place and renames it; raises InputError naming the folder when that fails.
+
+    A `private` file can be read by its owner alone, from its first byte on.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            beside.touch(mode=0o600)
         beside.write_bytes(content)
         os.replace(beside, path)
     except OSError as fault:

@@ -31,13 +31,14 @@ def command(
     """Take names, dates, numbers and places out of a table of reports; marks stay the same under one key."""
     from ranscore.cli._print import console, table
     from ranscore.deidentification import open_key
-    from ranscore.deidentifying import FORMATS, clean_table, encode_rows, review_rows
+    from ranscore.deidentifying import FORMATS, check_places, clean_table, encode_rows, review_rows
     from ranscore.errors import InputError
     from ranscore.freezing import write_whole
 
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(f"{output}: found the suffix {output.suffix!r}, expected one of {', '.join(FORMATS)}.")
+    check_places(reports, output, review)
     second = None
     if presidio:
         from ranscore.deidentification._presidio import second_opinion
@@ -49,8 +50,7 @@ def command(
     )  # fmt: skip
     write_whole(output, encode_rows(done.columns, done.rows, suffix))
     if review:
-        write_whole(review, review_rows(done))
-        review.chmod(0o600)
+        write_whole(review, review_rows(done), private=True)
     out = console()
     out.print(table(("category", "replaced"), [[c, str(n)] for c, n in sorted(done.counts().items())]))
     where = f"listed in {review}" if review else "--review FILE lists them"

@@ -12,8 +12,10 @@ _CJK = r"\u3400-\u9fff"
 _LATIN_EDGE = r"(?<![A-Za-z0-9])"
 _CLOSE = r"(?![A-Za-z0-9])"
 _CLINICAL_BEFORE = re.compile(
-    r"(?:grade|stage|ribs?|levels?|[tlcs]|murmur|scale|score|zones?|lead|fr|type)[\s.]*$", re.IGNORECASE
+    r"\b(?:grade|stage|ribs?|levels?|[tlcs]|murmur|scale|score|zones?|lead|fr|type)[\s.]*$", re.IGNORECASE
 )
+
+_PLACE_OF_IMAGE = re.compile(r"(?:images?|im|series|slices?|ratio|pitch|se|i:e|[图序列比])\W{0,2}$", re.IGNORECASE)
 
 
 def _is_day(match: re.Match[str]) -> bool:
@@ -57,7 +59,7 @@ RULES = (
     Rule(
         "day, year first",
         "date",
-        re.compile(r"(?<![\d.])(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d)"),
+        re.compile(r"(?<!\d)(?<!\d\.)(?P<it>(?:19|20)\d{2}([-/.])\d{1,2}\2\d{1,2})(?!\d(?!\d[:：时]|[:：时]))"),
         fits=_is_day,
     ),
     Rule(
@@ -71,13 +73,22 @@ RULES = (
     Rule(
         "day in eight digits",
         "date",
-        re.compile(r"(?<![A-Za-z\d.])(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z\d.])"),
+        re.compile(
+            r"(?<![A-Za-z\d])(?<!\d\.)(?P<it>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![A-Za-z]|\d(?!\d?[:：时])|\.\d)"
+        ),
+    ),
+    Rule(
+        "month and year",
+        "date",
+        re.compile(r"(?<![\d/.-])(?P<it>(?:0?[1-9]|1[0-2])/(?:19|20)\d{2})(?![\d/-]|\.\d)"),
     ),
     Rule(
         "month and day after a word for it",
         "date",
         re.compile(
-            r"\b(?:on|dated?|since|from|of|until|through|by)[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/.-])", re.IGNORECASE
+            r"\b(?:on|dated?|since|from|until|through|by|compared (?:to|with)|(?:stud(?:y|ies)|films?|radiographs?|exam(?:ination)?s?|CTs?|x-?rays?|images?|scans?) (?:of|from))"
+            r"[\s:]+(?P<it>\d{1,2}[/-]\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|strength|cm|mm|weeks?|months?|days?|hours?|images?\b|im\b|series|slices?))",
+            re.IGNORECASE,
         ),
         fits=_is_month_and_day,
     ),
@@ -85,27 +96,48 @@ RULES = (
         "month and day after an examination",
         "date",
         re.compile(
-            r"\b(?:comparison|prior|previous|exam(?:ination)?|study|radiographs?|films?|x-?rays?|CT|MRI|scan)\b[\s:,(]+"
-            r"(?P<it>\d{1,2}/\d{1,2})(?![\d/.-])",
+            r"\b(?:comparisons?|prior|previous|exam(?:ination)?|study|radiographs?|films?|x-?rays?|CT|MRI|scan|recent|and|at)\b[\s:,(;]+"
+            r"(?P<it>\d{1,2}/\d{1,2})(?![\d/-]|\.\d|\s?(?:ribs?|lumens?|murmur|cm|mm))",
             re.IGNORECASE,
         ),
         sure=False,
         fits=_is_month_and_day,
     ),
     Rule(
+        "month and day in a list of days",
+        "date",
+        re.compile(r"(?:[-/]\d{1,4}|\b\d{8})(?:,| and|, and) (?P<it>\d{1,2}/\d{1,2})(?![\d/-]|\.\d)"),
+        sure=False,
+        fits=_is_month_and_day,
+    ),
+    Rule(
+        "month and day before a time",
+        "date",
+        re.compile(r"(?<![\d/.-])(?P<it>\d{1,2}/\d{1,2})(?= (?:at )?\d{1,2}:\d{2})"),
+        fits=_is_month_and_day,
+    ),
+    Rule(
+        "time run together with a day",
+        "time",
+        re.compile(
+            r"(?:(?:19|20)\d{2}([-/.])\d{1,2}\1\d{1,2}|(?:19|20)\d{6})(?P<it>\d{1,2}(?:[:：]\d{2}(?:[:：]\d{2})?|时(?:\d{1,2}分)?))(?!\d)"
+        ),
+    ),
+    Rule(
         "time of day",
         "time",
         re.compile(
-            r"(?<![\d:.])(?P<it>(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s?[ap]\.?m\b\.?)?|"
+            r"(?<![\d.])(?<!\d:)(?P<it>(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s?[ap]\.?m\b\.?)?|"
             r"(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?|(?:[01]\d|2[0-3])[0-5]\d\s?(?:hours|hrs|h)\b)(?!\d)",
             re.IGNORECASE,
         ),
+        fits=lambda m: not _PLACE_OF_IMAGE.search(m.string[max(0, m.start("it") - 12) : m.start("it")]),
     ),
     Rule(
         "telephone",
         "telephone",
         re.compile(
-            r"(?<![\d-])(?P<it>(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?:,?\s?(?:x|ext\.?)\s?\d{1,6})?)(?![\d-])",
+            r"(?<![\d-])(?P<it>(?:\+?\d{1,3}[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?:,?\s?(?:x|ext\.?)\s?\d{1,6})?)(?![\d-])",
             re.IGNORECASE,
         ),
     ),
@@ -113,7 +145,7 @@ RULES = (
         "telephone after a word for it",
         "telephone",
         re.compile(
-            r"(?:\b(?:phone|telephone|tel|fax|pager|beeper|cell|mobile|extension|ext|call(?:ed)? (?:at|back at))\b|电话|手机|传真|联系方式|分机|热线)"
+            r"(?:\b(?:phone|telephone|tel|fax|pager?|paging|beeper|beep|bleep|cell|mobile|extension|ext|call(?:ed)? (?:at|back at))\b|电话|手机|传真|联系方式|分机|热线)"
             r"(?:\s?(?:number|no\.?|号码?|#))?[\s.:：#]*(?P<it>\+?\(?\d[\d() .-]{2,17}\d)",
             re.IGNORECASE,
         ),
@@ -124,7 +156,9 @@ RULES = (
         re.compile(r"(?<![\dA-Za-z])(?P<it>(?:\+?86[ -]?)?1[3-9]\d(?:\d{8}|[- ]\d{4}[- ]\d{4}))(?!\d)"),
     ),
     Rule(
-        "telephone with area", "telephone", re.compile(r"(?<![\d.-])(?P<it>\(?0\d{2,3}\)?[-— ]?[2-9]\d{6,7})(?![\d.])")
+        "telephone with area",
+        "telephone",
+        re.compile(r"(?<![\d.-])(?P<it>\(?0\d{2,3}\)?[-— ]?[2-9]\d{6,7})(?!\d|\.\d)"),
     ),
     Rule(
         "identity card",
@@ -144,6 +178,14 @@ RULES = (
         ),
     ),
     Rule("mail address", "contact", re.compile(r"(?P<it>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", re.ASCII)),
+    Rule(
+        "messenger",
+        "contact",
+        re.compile(
+            r"(?:微信|QQ|微博|WeChat|企鹅|VX|Skype|Telegram)(?:群|号码|号|ID)?[\s:：]*(?P<it>[A-Za-z0-9][\w.-]{4,30})",
+            re.IGNORECASE | re.ASCII,
+        ),
+    ),
     Rule("web address", "contact", re.compile(r"(?P<it>(?:https?://|www\.)[^\s,;，；。]+)", re.IGNORECASE)),
     Rule(
         "address of a machine",

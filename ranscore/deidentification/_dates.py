@@ -64,6 +64,8 @@ def _orders(written: str, fields: list[str]) -> list[tuple[str, ...]]:
     if "月" in written:
         named = [part for sign, part in (("年", "year"), ("月", "month")) if sign in written]
         return [(*named, "day")[: len(fields)]]
+    if len(fields) == 2 and 4 in map(len, fields):
+        return [("year", "month") if len(fields[0]) == 4 else ("month", "year")]
     if len(fields) == 2:
         return [("month", "day"), ("day", "month")]
     return [("year", "month", "day")] if len(fields[0]) == 4 else [("month", "day", "year"), ("day", "month", "year")]
@@ -90,7 +92,7 @@ def _words(written: str, days: int) -> str | None:
     month = word and next((i for i, m in enumerate(_MONTHS, 1) if m.startswith(word[0].lower()[:3])), None)
     if not word or not month:
         return None
-    numbers = list(re.finditer(r"(\d+)(st|nd|rd|th)?", written))
+    numbers = list(re.finditer(r"(\d+)(st|nd|rd|th)?", written, re.IGNORECASE))
     parts = {"year" if len(m[1]) == 4 or (i and len(numbers) == 2) else "day": m for i, m in enumerate(numbers)}
     year = int(parts["year"][1]) if "year" in parts else _LEAP
     moved = _moved(
@@ -98,24 +100,27 @@ def _words(written: str, days: int) -> str | None:
     )
     if moved is None:
         return None
-    found = [(m.span(), _number_as(moved, part, m)) for part, m in parts.items()]
-    found.append((word.span(), _month_as(moved.month, word[0])))
+    dashed = "-" in written
+    found = [(m.span(), _number_as(moved, part, m, dashed)) for part, m in parts.items()]
+    found.append((word.span(), _month_as(moved.month, word[0], dashed)))
     for (start, end), value in sorted(found, reverse=True):
         written = written[:start] + value + written[end:]
     return written
 
 
-def _number_as(moved: date, part: str, old: re.Match[str]) -> str:
-    value = _as_written(moved, part, old[1])
+def _number_as(moved: date, part: str, old: re.Match[str], dashed: bool) -> str:
+    value = _as_written(moved, part, old[1], dashed or old[1].startswith("0"))
     if not old[2]:
         return value
     number = int(value)
-    return value + ("th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th"))
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return value + (ending.upper() if old[2].isupper() else ending)
 
 
-def _month_as(month: int, old: str) -> str:
+def _month_as(month: int, old: str, dashed: bool) -> str:
     name = _MONTHS[month - 1]
-    name = name if len(old) > 4 or old.lower() in _MONTHS[4:7] else name[:3]
+    whole = old.lower() in _MONTHS and not (dashed and len(old) == 3)
+    name = name if whole else name[:3]
     return name.upper() if old.isupper() else name.capitalize() if old[0].isupper() else name
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ranscore.errors import InputError
 
 LENGTH = 32
+CHECKED = 12  # characters of an id's mark that are checked by the last three
 FARTHEST_DAYS = 364
 
 
@@ -26,6 +27,18 @@ class Key:
         """A short mark of a value of one category: capitals and the digits 2 to 7."""
         folded = "".join(value.split()).casefold()
         return base64.b32encode(self._digest("mark", category, folded)).decode()[:length]
+
+    def id_mark(self, role: str, value: str) -> str:
+        """A longer mark for an id, in which this key knows its own work again."""
+        mark = self.mark(role, value, CHECKED)
+        return mark + self._check(mark)
+
+    def made(self, mark: str) -> bool:
+        """Whether a value is an id's mark of this key (one in 32,768 others looks like it)."""
+        return len(mark) == CHECKED + 3 and mark[CHECKED:] == self._check(mark[:CHECKED])
+
+    def _check(self, mark: str) -> str:
+        return base64.b32encode(self._digest("check", mark)).decode()[:3]
 
     def days(self, patient: str) -> int:
         """By how many days a patient's dates are moved back: 1 to 364, the same for all reports of the patient."""

@@ -18,16 +18,21 @@ def _always(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One pattern of a category; `fits` has the last word on a match."""
+    """One pattern of a category; `fits` has the last word on a match, `reach` finds what it leads to."""
 
     name: str
     category: Category
     pattern: re.Pattern[str]
     sure: bool = True
     fits: Callable[[re.Match[str]], bool] = _always
+    reach: Callable[[re.Match[str]], Iterator[tuple[int, int]]] | None = None
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of each place."""
         for match in self.pattern.finditer(text):
-            if self.fits(match):
+            if not self.fits(match):
+                continue
+            if self.reach:
+                yield from self.reach(match)
+            else:
                 yield match.span("it") if "it" in self.pattern.groupindex else match.span()
