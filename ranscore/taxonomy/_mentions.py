@@ -110,7 +110,7 @@ def _runs(text: str, sentence: Span, closed: Sequence[Span], told: Words) -> Ite
         if shut:
             at, kind = max(at, shut), "end"
         link = _OF.match(text, at) if run or kind in ("word", "kept") else None
-        if kind == "modifier":
+        if kind in ("modifier", "adverb"):
             continue
         if kind == "word" and m[0] in told.joins and run and all(is_place(t.text) for t in run):
             continue

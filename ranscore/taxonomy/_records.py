@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import computed_field
+import csv
+import io
+
+from pydantic import Field, computed_field
 
 from ranscore.records import Record
 
@@ -10,7 +13,9 @@ ELSEWHERE = "elsewhere"
 
 
 class Term(Record):
-    """A candidate finding term. `asserted`, `negated` (or called normal), `hedged` and `history` are its mentions' shares.
+    """A candidate finding term.
+
+    `asserted`, `negated` (or called normal), `hedged` and `history` are shares of its mentions.
 
     `findings` are the mentions by finding whose wordings state them, `look_alikes` those that its wordings only
     exclude; `unstated` are the asserted mentions, and the reports with one, that no finding states.
@@ -26,8 +31,8 @@ class Term(Record):
     negated: float
     hedged: float
     history: float
-    findings: dict[str, int] = {}
-    look_alikes: dict[str, int] = {}
+    findings: dict[str, int] = Field(default_factory=dict)
+    look_alikes: dict[str, int] = Field(default_factory=dict)
     unstated: int = 0
     unstated_reports: int = 0
 
@@ -75,3 +80,19 @@ class Taxonomy(Record):
         """The terms with asserted mentions that no finding states, those in most reports first."""
         found = [t for t in self.terms if t.unstated_reports]
         return tuple(sorted(found, key=lambda t: (-t.unstated_reports, -t.c_value, t.term)))
+
+    def to_csv(self) -> str:
+        """One row a term with all its fields; counts by finding as `edema:3; pneumonia:1`."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        columns = list(Term.model_fields)
+        writer.writerow(columns)
+        for term in self.terms:
+            writer.writerow([_cell(getattr(term, column)) for column in columns])
+        return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, 6)
+    return "; ".join(f"{k}:{n}" for k, n in value.items()) if isinstance(value, dict) else value

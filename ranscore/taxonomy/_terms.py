@@ -3,21 +3,25 @@
 C-value of a candidate a of n words: log2(n + 1) times the number of units it stands in, less the mean number of those
 longer candidates that hold it. After Frantzi, Ananiadou and Mima, Int J Digit Libr 2000;3:115, with n + 1 so that
 single words count; two Chinese characters count as a word. A Chinese candidate must besides have two neighbours, or a
-boundary, on either side (accessor variety: Feng et al., Comput Linguist 2004;30:75).
+boundary, on either side (accessor variety: Feng et al., Comput Linguist 2004;30:75); an English one must be the last of
+its run, or stand before `of`, in half of its places. A candidate of several words is taken whole where it makes up a
+quarter of the units of its rarest word (Chinese: of its commonest part that is a candidate).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ranscore.taxonomy._mentions import Chunk, Token, all_places, meant
-from ranscore.taxonomy._words import words
+from ranscore.taxonomy._words import CJK, words
 
 MOST_WORDS, MOST_CHARACTERS, LEAST_CHARACTERS = 4, 8, 2
+HELD_TOGETHER, ENDS_RUN = 0.25, 0.5
 Key = tuple[str, ...]
+_EDGE = ("<", ">")  # a boundary counts as two neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ class Candidates:
     value: dict[Key, float]
 
     def tag(self, chunk: Chunk) -> list[Mention]:
-        """The terms of a chunk that do not overlap, those of the highest C-value first."""
+        """The terms of a chunk that do not overlap, the longest first, of those of the highest C-value."""
         known = [(i, j) for i, j in _spans(chunk) if _key(chunk.tokens[i:j]) in self.value]
-        known.sort(key=lambda s: (-self.value[_key(chunk.tokens[s[0] : s[1]])], s[0] - s[1], s[0]))
+        known.sort(key=lambda s: (s[0] - s[1], -self.value[_key(chunk.tokens[s[0] : s[1]])], s[0]))
         taken: list[tuple[int, int]] = []
         for i, j in known:
             if not any(a < j and i < b for a, b in taken):
@@ -96,30 +100,39 @@ def weigh(chunks: Sequence[Chunk], least: int) -> Candidates:
                 units[key] = units.get(key, 0) + 1
     often = {key: n for key, n in units.items() if n >= least}
     often = {key: often[key] for key in often.keys() & _free(chunks, often)}
-    return Candidates({key: value for key, value in _values(often).items() if value > 0})
+    values = _values(often)
+    return Candidates({key: values[key] for key in often if values[key] > 0 and _is_whole(key, units, often)})
 
 
-def _free(chunks: Sequence[Chunk], often: dict[Key, int]) -> set[Key]:
-    """The candidates with two neighbours or a boundary on either side; English ones all."""
-    free: set[Key] = set()
-    sides: tuple[dict[Key, set[str]], dict[Key, set[str]]] = ({}, {})
+def _is_whole(key: Key, units: Mapping[Key, int], often: Mapping[Key, int]) -> bool:
+    """True where the words of a candidate belong together."""
+    inner = [key[i:j] for i in range(len(key)) for j in range(i + 1, len(key) + 1) if j - i < len(key)]
+    if any(CJK.match(part) for part in key):
+        return often[key] >= HELD_TOGETHER * max((often.get(k, 0) for k in inner), default=0)
+    return often[key] >= HELD_TOGETHER * min((units[k] for k in inner if len(k) == 1 and k in units), default=0)
+
+
+def _free(chunks: Sequence[Chunk], often: Mapping[Key, int]) -> set[Key]:
+    """The candidates whose boundaries are those of a wording."""
+    before: dict[Key, set[str]] = {}
+    behind: dict[Key, set[str]] = {}
+    places, ends = Counter[Key](), Counter[Key]()
     for chunk in chunks:
-        tokens, chinese = chunk.tokens, chunk.chinese
+        tokens = chunk.tokens
         for i, j in _spans(chunk):
             key = _key(tokens[i:j])
-            if key not in often or key in free:
+            if key not in often:
                 continue
-            if not chinese:
-                free.add(key)
-                continue
-            sides[0].setdefault(key, set()).update([tokens[i - 1].text] if i else ["<", "<<"])
-            sides[1].setdefault(key, set()).update([tokens[j].text] if j < len(tokens) else [">", ">>"])
-            if len(sides[0][key]) > 1 and len(sides[1][key]) > 1:
-                free.add(key)
-    return free
+            places[key] += 1
+            ends[key] += j == len(tokens) or tokens[j].of
+            if chunk.chinese:
+                before.setdefault(key, set()).update([tokens[i - 1].text] if i else _EDGE)
+                behind.setdefault(key, set()).update([tokens[j].text] if j < len(tokens) else _EDGE)
+    chinese = {key for key in before if len(before[key]) > 1 and len(behind[key]) > 1}
+    return chinese | {key for key in places.keys() - before.keys() if ends[key] >= ENDS_RUN * places[key]}
 
 
-def _values(often: dict[Key, int]) -> dict[Key, float]:
+def _values(often: Mapping[Key, int]) -> dict[Key, float]:
     longer: dict[Key, list[int]] = {}
     for key, n in often.items():
         for inner in {key[i:j] for i in range(len(key)) for j in range(i + 1, len(key) + 1)} - {key}:
@@ -138,7 +151,7 @@ def _mean(numbers: Sequence[int]) -> float:
 
 
 def tag_all(chunks: Sequence[Chunk], least: int) -> tuple[list[Mention], list[Chunk]]:
-    """The mentions of terms that stand in enough units, and the chunks that hold none of them but name more than a place.
+    """The mentions of terms that stand in enough units, and the chunks that hold none but name more than a place.
 
     A term that nothing ever says to be there or not is none.
     """

@@ -12,6 +12,7 @@ from ranscore.phrases import Match, compile_phrase, normalize
 
 CJK = re.compile(r"[\u3400-\u9fff]")
 _WORD = r"(?P<word>[a-z][a-z']*(?![a-z0-9]))"
+_ADVERB = r"(?P<adverb>(?<![a-z0-9])[a-z]{3,}ly(?<!megaly)(?<!anomaly)(?![a-z0-9]))"
 _CHARACTER = r"(?P<character>[\u3400-\u9fff])"
 
 
@@ -35,7 +36,7 @@ def words() -> Words:
     parts = "|".join(f"(?P<{kind}>{_either(texts)})" for kind, texts in kinds)
     chinese = sorted((p for r in told.regions for p in r.places if CJK.search(p)), key=len, reverse=True)
     return Words(
-        re.compile(rf"{parts}|{_WORD}|{_CHARACTER}|(?P<end>\S)"),
+        re.compile(rf"(?P<number>\d[\d.]*\s*[a-z]*)|{parts}|{_ADVERB}|{_WORD}|{_CHARACTER}|(?P<end>\S)"),
         re.compile(_either(told.states)),
         re.compile(_either(told.normal)),
         re.compile("|".join(map(re.escape, chinese)) or "(?!)"),
@@ -78,6 +79,8 @@ def singular(word: str) -> str:
     """An English word without the ending of its plural."""
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "is", "us")):
         return word
+    if word.endswith("thoraces"):
+        return f"{word[:-3]}x"
     if word.endswith("ies"):
         return f"{word[:-3]}y"
     return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
