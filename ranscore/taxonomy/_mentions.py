@@ -13,6 +13,8 @@ from ranscore.records import Report
 from ranscore.taxonomy._words import CJK, Words, is_place, predicates, singular, words
 
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|remains?|appears?|measures?|lies?|extends?)\b")
+_IS = re.compile(r"\b(?:is|are|was|were|remains?|appears?)\b")
+_PREDICATE = re.compile(r" *(?:[^\w ]|$|(?:in|of|for|and|or|but|with|without|as|to|on|at|by|again|[a-z]+ly)\b)")
 _OF = re.compile(r"\s+of\s+(?:the\s+|an?\s+|both\s+)?")
 
 Span = tuple[int, int]
@@ -61,15 +63,26 @@ def cut(report: Report, number: int, unit: int, named: Sequence[str] | None = No
     if report.terms.access != "open":
         closed += [(s.start, s.end) for s in find_spans(report.text)]
     wanted = None if named is None else _standing(named, reading.text)
-    fine = [reading.statement(m) for m in normal]
+    fine = [_praised(reading, m) for m in normal]
     for sentence in reading.sentences:
         inside = sorted(s for s in closed if s[0] < sentence[1] and sentence[0] < s[1])
         bare = not _VERB.search(reading.text, *sentence)
-        said = bare or any(m.start < sentence[1] and sentence[0] < m.start for m in states)
+        said = (
+            bare
+            or bool(_IS.search(reading.text, *sentence))
+            or any(sentence[0] <= m.start < sentence[1] for m in states)
+        )
         runs = _runs(reading.text, sentence, inside, told)
         for tokens in runs if wanted is None else _within(runs, wanted):
             status = _status(reading, tokens, fine)
             yield Chunk(number, unit, tokens, status, said or status != "asserted", sentence)
+
+
+def _praised(reading: Reading, match: Match) -> Span:
+    """The stretch that is called normal: what stands before `is normal`, but only what follows in `clear apices`."""
+    low, high = reading.statement(match)
+    chinese = CJK.match(reading.text, match.start)
+    return (low if chinese or _PREDICATE.match(reading.text, match.end) else match.start, high)
 
 
 def _standing(named: Sequence[str], text: str) -> list[Span]:

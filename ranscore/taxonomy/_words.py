@@ -74,16 +74,21 @@ def region_of(text: str) -> Region | None:
     return None
 
 
+_PLURALS = (
+    ("thoraces", "thorax"), ("apices", "apex"), ("stases", "stasis"), ("ectases", "ectasis"), ("bullae", "bulla"),
+    ("brae", "bra"), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"),
+)  # fmt: skip
+
+
 @lru_cache(maxsize=65536)
 def singular(word: str) -> str:
     """An English word without the ending of its plural."""
+    for plural, one in _PLURALS:
+        if word.endswith(plural):
+            return word.removesuffix(plural) + one
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "is", "us")):
         return word
-    if word.endswith("thoraces"):
-        return f"{word[:-3]}x"
-    if word.endswith("ies"):
-        return f"{word[:-3]}y"
-    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
+    return word[:-1]
 
 
 _ENDING = re.compile(r"(?:ications?|ification|ied|ies|ements?|ments?|ations?|ings?|ening|ed|es|e|s|y)$")
