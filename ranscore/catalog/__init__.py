@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ranscore.catalog._shapes import AnatomyFile as AnatomyFile
 from ranscore.catalog._shapes import Cues as Cues
 from ranscore.catalog._shapes import ExemplarText as ExemplarText
 from ranscore.catalog._shapes import FindingFile as FindingFile
 from ranscore.catalog._shapes import LanguageFile as LanguageFile
 from ranscore.catalog._shapes import LexiconEdit as LexiconEdit
 from ranscore.catalog._shapes import LexiconFile as LexiconFile
+from ranscore.catalog._shapes import Region as Region
 from ranscore.catalog._shapes import RuleText as RuleText
 from ranscore.catalog._shapes import Sections as Sections
 from ranscore.catalog._shapes import SetFile as SetFile
@@ -168,6 +170,16 @@ def languages() -> dict[str, LanguageFile]:
     found = {code: read_yaml(path, LanguageFile) for code, path in files.items()}
     for code, language in found.items():
         _check_language(f"languages/{code}.yaml", code, language)
+    return found
+
+
+@lru_cache(maxsize=1)
+def anatomy() -> AnatomyFile:
+    """The regions of the body and the words between which finding terms stand."""
+    path = _set_file(PROGRAM_SET, "anatomy.yaml")
+    found = read_yaml(path, AnatomyFile)
+    phrases = tuple(p for region in found.regions for p in (*region.places, *region.signs))
+    _check_rules(str(path), [RuleText.model_construct(phrases=phrases)])
     return found
 
 

@@ -128,3 +128,31 @@ class LanguageFile(Record):
     sections: Sections = Sections()
     cues: Cues = Cues()
     terms: dict[str, tuple[RuleText, ...]] = Field(default_factory=dict)
+
+
+class Region(Record):
+    """A part of the body or of the film: `places` name it, `signs` point to it; phrases."""
+
+    id: str
+    name: str
+    places: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
+
+
+class AnatomyFile(Record):
+    """`programs/<set>/anatomy.yaml`: regions, and the words between which a term stands.
+
+    `modifiers` are left out of a term, `kept` wordings stay whole, `breaks` end a term, `joins` link a place and what
+    is said of it, `states` and `normal` say that something is there, or as it should be. Plain words; a final * in
+    `kept` stands for any ending.
+    """
+
+    authors: tuple[str, ...] = ()
+    source: str = ""
+    regions: tuple[Region, ...] = Field(min_length=1)
+    modifiers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    normal: tuple[str, ...] = ()

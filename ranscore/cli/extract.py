@@ -130,6 +130,7 @@ def choose_model(
     """The model of the options, or else the one that the program was tuned for, opened as the program needs it."""
     from ranscore.extraction.grouped import TOKENS_A_FINDING
 
+    _tell_lacking(frozen)
     own = name is None or name == frozen.model.name
     address = api_base or (frozen.model.settings.get("api_base") if own else None)
     if not own:
@@ -148,6 +149,21 @@ def choose_model(
         why = "one call answers for all findings" if grouped else f"they were fitted on {frozen.model.name}"
         typer.echo(f"The program's thresholds are left out: {why}.", err=True)
     return model
+
+
+def _tell_lacking(frozen: FrozenProgram) -> None:
+    """Says on standard error which findings of one's own (RANSCORE_HOME) the program was frozen without."""
+    from ranscore import catalog
+
+    shipped = set(catalog.program_set().order)
+    lacking = [f for f in catalog.asked_ids() if f not in frozen.findings]
+    if lacking and not shipped & set(lacking):
+        names = ", ".join(map(catalog.finding_name, lacking))
+        typer.echo(
+            f"The program was frozen without {names} (RANSCORE_HOME), so No Finding, which depends on every finding, "
+            "cannot be derived; freeze one that has it with `ranscore compile`.",
+            err=True,
+        )
 
 
 def group_by(name: str) -> Grouping:

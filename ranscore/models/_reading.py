@@ -199,6 +199,14 @@ class Reading:
                 return reach.kind
         return "asserted"
 
+    def statement(self, match: Match) -> tuple[int, int]:
+        """The stretch that a predicate as `is normal` speaks of: its own statement, to the next one behind it."""
+        low, high = self._sentence_of(match.start)
+        low = max([low, *(at for at in self.clauses if low <= at <= match.start)])
+        end = min([high, *(at for at in self.clauses if match.end <= at <= high)])
+        start = _backward_start(self.text, low, match.start)
+        return start, _forward_end(self.text, match.end, end, "negation")
+
     @cached_property
     def clauses(self) -> tuple[int, ...]:
         """Where clauses end: sentence ends and terminators."""
