@@ -182,7 +182,7 @@ RULES = (
         "messenger",
         "contact",
         re.compile(
-            r"(?:微信|QQ|微博|WeChat|企鹅|VX|Skype|Telegram)(?:群|号码|号|ID)?[\s:：]*(?P<it>[A-Za-z0-9][\w.-]{4,30})",
+            r"(?:微信|QQ|微博|WeChat|企鹅|VX|Skype|Telegram)(?:群|公众号|号码|号|ID)?[\s:：]*(?P<it>[A-Za-z0-9][\w.-]{4,30})",
             re.IGNORECASE | re.ASCII,
         ),
     ),

@@ -27,7 +27,7 @@ _ROLE = (
     r"technologist|technician|surgeon|radiologists?|consultant|dictator|transcriptionist|transcriber|signature|co-?signer|author|reader|"
     rf"(?:referring|ordering|requesting|attending|reading|primary care|primary|consulting|admitting|signing|interpreting|reporting|responsible|staff){_RANK}?|"
     r"physician|provider|pcp|gp|doctor|emergency contact|contact person|contact|next of kin|guardian|spouse|mother|father|wife|husband|son|daughter|"
-    r"nurse|cc|copy to|copies to|attn|attention|to|from|by|signed|dictated|interpreted|notified|informed|verified|re|regarding|approved|reviewed|/s/)"
+    r"nurse|cc|copy to|copies to|attn|attention|to|from|by|signed|dictated|interpreted|notified|informed|verified|re|regarding|approved|reviewed|guarantor|insured|subscriber|policy holder|informant|/s/)"
 )
 _KIN = (
     r"(?:daughter|son|wife|husband|mother|father|brother|sister|spouse|partner|niece|nephew|friend|caregiver|caretaker|guardian|"
@@ -171,6 +171,20 @@ RULES = (
             r"\b(?:RN|NP|PA-C|PA|CRNP|APRN) (?=[A-Z][A-Za-z'’-]+ (?:informed|notified|aware|told|called|paged|INFORMED|NOTIFIED|AWARE))"
         ),
         reach=leading,
+    ),
+    Rule(
+        "name after a report for",
+        "name",
+        re.compile(
+            r"\b(?i:reports?|results?|stud(?:y|ies)|exam(?:ination)?|consultation|ask|message|letter|copy) (?i:for|on|to) (?=[A-Z])"
+        ),
+        reach=told,
+    ),
+    Rule(
+        "name after by, before a time",
+        "name",
+        re.compile(r"\b(?i:by) (?=(?:[A-Z][\w.'’-]* ){2,4}(?i:at|on) \d)"),
+        reach=told,
     ),
     Rule(
         "name to be called",

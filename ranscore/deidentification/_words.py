@@ -15,6 +15,8 @@ PARTICLES = words("al bin da das de del della den der di dos el ibn la le mac sa
 # Grammar, headings, and what a report says beside names.
 STOP = words(
     """
+    presents presented presenting presentation attended acknowledged underwent denies complains states agreed
+    agrees aware
     a about above access accession account acct acute addendum address adult after afternoon age aged ago all also
     am an and any ap approved approximately apt are as assistant at atelectasis attending authenticated axial back
     be because been before below bilateral birthdate bones brain but by call called can cardiomegaly care case

@@ -53,6 +53,12 @@ def labels() -> None:
             wrong = [(i, f, a, b) for i, x, y in cells for f, a, b in zip(before.findings, x, y, strict=True) if a != b]
             places = sum(len(d.spans) for d in done)
             total = len(cells) * len(before.findings)
+            if how == "dressed":
+                plain = extract(frozen, cohort.reports, open_model("lexical")).table
+                same = sum(
+                    a == b for x, y in zip(plain.values, after.values, strict=True) for a, b in zip(x, y, strict=True)
+                )
+                print(f"{name} dressed, then de-identified: {same} labels equal those of the reports as they are")
             print(f"{name} {how}: {places} places replaced, {total - len(wrong)} of {total} labels equal", *wrong[:20])
 
 
