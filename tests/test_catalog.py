@@ -372,3 +372,20 @@ def test_a_mapping_is_a_mapping() -> None:
 def test_the_names_of_the_papers_release_and_of_chexpert_are_understood(name: str, finding: str) -> None:
     """Whatever their case, the columns of other label files lead to the findings."""
     assert catalog.finding_id(name) == finding
+
+
+def test_regions_of_the_body_are_read_from_one_file_that_a_user_may_replace(home: Path) -> None:
+    """The shipped file's regions have words in both languages; one's own is taken instead, its faults are told."""
+    shipped = catalog.anatomy()
+    assert {"pleura", "lungs", "bones", "heart"} <= {region.id for region in shipped.regions}
+    for region in shipped.regions:
+        words = "".join((*region.places, *region.signs))
+        assert any(c.isascii() for c in words)
+        assert any("\u4e00" <= c <= "\u9fff" for c in words)
+    _forget()
+    put(home, "programs/cxr21/anatomy.yaml", {"regions": [{"id": "knee", "name": "Knee", "places": ["(knee"]}]})
+    with pytest.raises(InputError, match=r"anatomy\.yaml.*a parenthesis is not closed"):
+        catalog.anatomy()
+    _forget()
+    put(home, "programs/cxr21/anatomy.yaml", {"regions": [{"id": "knee", "name": "Knee", "places": ["knee"]}]})
+    assert [region.id for region in catalog.anatomy().regions] == ["knee"]

@@ -91,7 +91,7 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
-_ENDING = re.compile(r"(?:ications?|ification|ied|ies|ements?|ments?|ations?|ings?|ening|ed|es|e|s|y)$")
+_ENDING = re.compile(r"(?:ications?|osity|ous|ification|ied|ies|ements?|ments?|ations?|ings?|ening|ed|es|e|s|y)$")
 
 
 @lru_cache(maxsize=65536)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ranscore.catalog import languages
 from ranscore.models._reading import Reading, _speaks, content_tokens, cue_set, read
-from ranscore.phrases import normalize
+from ranscore.phrases import Match, normalize
 
 REPORT = """INDICATION: Rule out pneumonia.
 TECHNIQUE: Portable film with a catheter.
@@ -304,3 +304,21 @@ def test_every_language_gives_its_cues() -> None:
             for text in getattr(language.cues, f"{kind}_{side}")
         ]
         assert [(kind, phrase.text) for kind, phrase in compiled] == listed
+
+
+@pytest.mark.parametrize(
+    ("text", "predicate", "before"),
+    [
+        ("The heart and mediastinum are normal.", "normal", "the heart and mediastinum are "),
+        ("There is cardiomegaly and the lungs are clear.", "clear", " the lungs are "),
+        ("Effusion is seen, trachea midline.", "midline", " trachea "),
+        ("左肺见斑片影,心影正常。", "正常", "心影"),
+    ],
+)
+def test_a_predicate_speaks_of_its_own_statement(text: str, predicate: str, before: str) -> None:
+    """What is called normal goes back to the comma or `and` before which something else is stated."""
+    reading = read(text)
+    at = reading.text.index(predicate)
+    low, high = reading.statement(Match(at, at + len(predicate)))
+    assert reading.text[low:at] == before
+    assert high >= at + len(predicate)
