@@ -51,14 +51,7 @@ def explore(
     Raises InputError for no reports, and for fewer than 2 with reports that are not open: a term of one report could
     tell whose it is. Raises GuardError where the reports may not be sent to the model.
     """
-    if not reports:
-        raise InputError("there are no reports to read; expected at least one.")
-    private = any(r.terms.access != "open" for r in reports)
-    if private and least < LEAST:
-        raise InputError(
-            f"--least {least}: a term that stands in one report could tell whose it is; expected {LEAST} or more, as "
-            "the reports are not declared open by a card."
-        )
+    _check(reports, least)
     sample = draw(reports, size, seed)
     chunks, unread = _chunks(sample, model, progress)
     mentions, rare = tag_all(chunks, least)
@@ -83,6 +76,17 @@ def explore(
         findings=_by_finding(mentions, mapped),
         terms=terms,
     )
+
+
+def _check(reports: Sequence[Report], least: int) -> None:
+    if not reports:
+        raise InputError("there are no reports to read; expected at least one.")
+    private = any(r.terms.access != "open" for r in reports)
+    if private and least < LEAST:
+        raise InputError(
+            f"--least {least}: a term that stands in one report could tell whose it is; expected {LEAST} or more, as "
+            "the reports are not declared open by a card."
+        )
 
 
 def _chunks(
