@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_SHOWN = 16
+
 
 class RanscoreError(Exception):
     """Base of all; `exit_code` is what the command line ends with."""
@@ -56,6 +58,14 @@ class StoppedError(RanscoreError):
     """Somebody stopped the work; the text says what of it is kept, and how to go on."""
 
     exit_code = 130
+
+
+def shown(value: str) -> str:
+    """A table's value as a message shows it: one short word as it stands, of anything longer its length alone.
+
+    A cell in the wrong column could be a report.
+    """
+    return repr(value) if len(value) <= LONGEST_SHOWN and len(value.split()) <= 1 else f"{len(value)} characters"
 
 
 def list_faults(where: str, faults: Iterable[str], limit: int = 20) -> InputError:

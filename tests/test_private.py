@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ranscore
+from ranscore.cli import main
 from ranscore.private import make_file, make_folder, private_files
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -98,3 +99,37 @@ def test_this_machine_is_reached_without_a_proxy(before: str) -> None:
     names = {} if not before else {"NO_PROXY": before}
     kept = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
     subprocess.run([sys.executable, "-c", code], env=kept | proxies | names, check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("a.jsonl", '"{text}"\n', "extract"),
+        ("b.jsonl", '{{"report_id": "1", "report": "{text}\n', "extract"),
+        ("c.csv", 'report_id,report\n1,"{text}\n2,x\n', "extract"),
+        ("d.csv", 'report_id,report\n{text},a,b\n"x" {text}\n', "extract"),
+        ("e.json", '[{{"report_id": "1", "report": "{text}"}}, "{text}"]', "extract"),
+        ("f.json", '[{{"report_id": "1", "report": "{text}"', "extract"),
+        ("g.csv", 'report_id,Edema\n1,"{text}"\n', "score"),
+        ("h.csv", 'report_id,rater,finding,value\n1,a,Edema,"{text}"\n', "reference"),
+    ],
+)
+def test_no_message_on_a_broken_file_quotes_a_report(
+    name: str, content: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Where a report stands where none belongs, the sentence tells the place and the length, not the words."""
+    path, output = tmp_path / name, str(tmp_path / "out.csv")
+    path.write_text(content.format(text="Quenzarra Zarbomir has a vexolith crescent at the apex"), encoding="utf-8")
+    arguments = {
+        "extract": [str(path), "-o", output],
+        "score": ["--reference", str(path), "--generated", str(path)],
+        "reference": [str(path), "-o", str(tmp_path / "reference.json")],
+    }
+    monkeypatch.setattr("sys.argv", ["ranscore", command, *arguments[command]])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = "".join(capsys.readouterr()).lower()
+    assert end.value.code == 2, said
+    assert name in said
+    assert not [mark for mark in ("quenzarra", "zarbomir", "vexolith") if mark in said], said

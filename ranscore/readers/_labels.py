@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.catalog import finding_id, finding_ids
-from ranscore.errors import UnknownNameError, list_faults
+from ranscore.errors import UnknownNameError, list_faults, shown
 from ranscore.readers._columns import ID, OTHER_IDS, by_meaning, fold, id_column, id_faults, listed
 from ranscore.readers._tables import read_table, rows_of
 from ranscore.records import ABSENT, PRESENT, UNANSWERED, UNCERTAIN, LabelTable
@@ -104,4 +104,4 @@ def label_value(text: str, *, clip: bool = False) -> int | None:
 
 
 def _wrong_value(place: str, report_id: str, column: str, value: str) -> str:
-    return f"{place}, report {report_id!r:.60}, column {column!r:.60}: found {value!r:.60}, expected {ACCEPTED}"
+    return f"{place}, report {report_id!r:.60}, column {column!r:.60}: found {shown(value)}, expected {ACCEPTED}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ranscore.catalog import finding_id
-from ranscore.errors import UnknownNameError, list_faults
+from ranscore.errors import UnknownNameError, list_faults, shown
 from ranscore.readers._columns import by_meaning, id_column, missing_column
 from ranscore.readers._reports import texts_by_id
 from ranscore.readers._tables import as_text, read_table, rows_of
@@ -57,7 +57,7 @@ def inline_notes_of(
         except ValueError:
             notes = None
         if not isinstance(notes, list) or not all(isinstance(note, dict) for note in notes):
-            faults.append(f"report {report_id!r}: notes are {text!r:.60}, expected a list of objects")
+            faults.append(f"report {report_id!r}: notes are {shown(text)}, expected a list of objects")
             continue
         for number, note in enumerate(notes, start=1):
             fields = {key: as_text(value) for key, value in note.items()}
@@ -98,7 +98,7 @@ def _row_faults(fields: Mapping[str, str]) -> tuple[list[str], str]:
         faults.append(str(fault))
     reading = fields.get("reads_as", "")
     if reading.casefold() not in READINGS:
-        faults.append(f"reads_as is {reading!r:.60}, expected present, absent or uncertain (or 1, 0, -1)")
+        faults.append(f"reads_as is {shown(reading)}, expected present, absent or uncertain (or 1, 0, -1)")
     return faults, finding
 
 

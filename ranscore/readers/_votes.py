@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ranscore.catalog import finding_id, finding_ids, finding_name
-from ranscore.errors import UnknownNameError, list_faults
+from ranscore.errors import UnknownNameError, list_faults, shown
 from ranscore.readers._columns import by_meaning, id_column, missing_column
 from ranscore.readers._labels import ACCEPTED, label_value, scan_labels
 from ranscore.readers._tables import read_table, rows_of
@@ -132,7 +132,7 @@ def _cell_faults(fields: Mapping[str, str]) -> tuple[list[str], str]:
     for role in ("value", "was"):
         text = fields.get(role, "")
         if label_value(text) is None:
-            faults.append(f"report {fields['report_id']!r}: {role} is {text!r:.60}, expected {ACCEPTED}")
+            faults.append(f"report {fields['report_id']!r}: {role} is {shown(text)}, expected {ACCEPTED}")
     return faults, finding
 
 

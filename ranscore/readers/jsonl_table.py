@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ranscore.errors import InputError, list_faults
+from ranscore.readers._json import kind_of
 from ranscore.readers._opening import open_text, text_encoding
 from ranscore.readers._tables import TableStream, as_text, text_table
 
@@ -63,7 +64,7 @@ def _parse(line: str) -> dict[str, str]:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(found, dict):
-        raise ValueError(f"found {line.strip()!r:.40}")
+        raise ValueError(f"found {kind_of(found)}")
     row = {key.strip(): as_text(value) for key, value in found.items()}
     for key, text in row.items():
         if not _is_unicode(text):

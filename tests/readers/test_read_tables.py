@@ -97,7 +97,7 @@ BROKEN = {
     "gb18030": ("a.csv", "a,b\n1,肺纹理\n".encode("gb18030"), "which is not UTF-8; expected text in UTF-8"),
     "utf-16": ("a.csv", "a,b\n1,2\n".encode("utf-16"), "which is not UTF-8"),
     "utf-16 without a mark": ("a.csv", "a,b\n1,2\n".encode("utf-16-le"), "NUL bytes"),
-    "json array": ("a.jsonl", b'[{"a": 1}]\n', "line 1: found '[{\"a\": 1}]'; expected one JSON object"),
+    "json array": ("a.jsonl", b'[{"a": 1}]\n', "line 1: found a list; expected one JSON object"),
     "cut json": ("a.jsonl", b'{"a": 1}\n{"a":\n', "line 2: Expecting value at column"),
     "half a character": ("a.jsonl", b'{"a": "\\ud800"}\n', "line 1: 'a' holds half a character"),
     "no objects": ("a.jsonl", b"\n\n", "the file is empty"),

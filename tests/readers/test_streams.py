@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_table_is_told_as_for_the_whole(tmp_path: Path, nam
     [
         ("a.csv", "report_id,report\na,b\nc\nd,e\nf,g,h\n", ["row 3: fields: found 1", "row 5: fields: found 3"]),
         ("b.csv", 'report_id,report\na,"b\n', ["row 2: unexpected end of data"]),
-        ("c.jsonl", '{"report_id": "a", "report": "b"}\n[1]\n{"x\n', ["line 2: found '[1]'", "line 3: Invalid"]),
+        ("c.jsonl", '{"report_id": "a", "report": "b"}\n[1]\n{"x\n', ["line 2: found a list", "line 3: Invalid"]),
     ],
 )
 def test_broken_rows_are_all_told_at_the_end(tmp_path: Path, name: str, text: str, told: list[str]) -> None:
