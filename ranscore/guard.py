@@ -53,13 +53,18 @@ def check_destination(model: Model, reports: Iterable[Report]) -> None:
         check_terms(model, terms, number)
 
 
-def check_terms(model: Model, terms: Terms, number: int | None = None) -> None:
-    """Raises GuardError unless text under these terms may go to the model; a leave that was used is logged."""
+def check_terms(model: Model, terms: Terms, number: int | None = None, *, early: bool = False) -> None:
+    """Raises GuardError unless text under these terms may go to the model; a leave that was used is logged.
+
+    An `early` check, before anything is sent, logs nothing.
+    """
     far = remote_hosts(model.addresses)
     if not far or (terms.access == "open" and terms.remote == "permitted"):
         return
     if terms.remote == "refused" or os.environ.get(LEAVE) != "1":
         raise GuardError(_refusal(model.name, terms, far))
+    if early:
+        return
     many = "" if number is None else f"{number} "
     told = f"{many}reports of {_named(terms)} ({terms.access}) are sent to {', '.join(far)}"
     log.warning("%s", told)

@@ -101,7 +101,7 @@ def command(
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
     if not dry_run:
-        check_terms(answering, stream.terms)
+        check_terms(answering, stream.terms, early=True)
     gate = open_gate(cascade, max_miss, answering)
     folder = ledger or default_folder(output)
     kept = None if dry_run and not folder.exists() else folder

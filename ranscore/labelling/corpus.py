@@ -121,7 +121,7 @@ class Corpus:
         `workers` processes for an embedded model (all cores when None). Raises InputError where the ledger cannot be
         written or the endpoint cannot be used, and StoppedError at a second signal.
         """
-        check_terms(self.model, self.terms)
+        check_terms(self.model, self.terms, self.plan.reports)
         if self.grouped and engine != "local":
             raise InputError(f"--grouping report: --engine {engine} cannot do that; expected --engine local.")
         stop, brakes = Stop(), brakes or Brakes()

@@ -243,6 +243,7 @@ def test_every_step_ended_as_it_should(walk: Walk) -> None:
     assert [c for c in walk.codes if c[1] != c[2]] == [], walk.said[-5000:]
     assert (walk.tree / "out" / "report.html").stat().st_size > 10_000
     assert sum(b"vexolith" in raw for raw in walk.sent) > 100
+    assert {json.loads(raw)["model"] for raw in walk.sent} == {"m", "w"}
 
 
 def test_no_mark_is_found_where_no_report_belongs(walk: Walk) -> None:
