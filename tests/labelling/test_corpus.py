@@ -197,16 +197,16 @@ def test_limits_stop_a_run_and_the_next_goes_on(single: FrozenProgram, tmp_path:
 
 def test_failures_stop_a_run(single: FrozenProgram, tmp_path: Path, faults: ModuleType) -> None:
     """More failures than --max-failures end it; without that limit all are asked once and listed."""
-    source, ledger = write_reports(tmp_path / "in.csv", varied(60)), tmp_path / "l"
+    source, ledger = write_reports(tmp_path / "in.csv", varied(400)), tmp_path / "l"
     with faults.FaultServer(faults.Plan(wrong=1.0)) as server:
         model = open_model("hosted_vllm/x", api_base=server.base)
         stopped, _ = label(source, single, model, ledger, tmp_path / "a.csv", Brakes(max_failures=3))
         assert stopped.stopped == "stopped by --max-failures 3"
-        assert 4 <= stopped.progress.failed < 60
+        assert 4 <= stopped.progress.failed < 400
         before = sum(asked(server))
         outcome, missing = label(source, single, model, ledger, tmp_path / "a.csv")
-        assert (outcome.stopped, outcome.progress.failed, missing) == ("", 60, 60)
-        assert sum(asked(server)) == before + 60
+        assert (outcome.stopped, outcome.progress.failed, missing) == ("", 400, 400)
+        assert sum(asked(server)) == before + 400
 
 
 def test_money_stops_a_run(

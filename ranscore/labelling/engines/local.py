@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ranscore.models._base import Client
 
 PAUSE = 0.2  # seconds between two looks for work that others hold
-SPARE = 16  # askers beyond the room
+SPARE = 128  # askers beyond the room, so that those who wait to ask again are not all that there are
 DEATHS = 5  # how many worker processes may die
 
 _reader: Reader
