@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-Kind = Literal["busy", "down", "refused", "final"]
+Kind = Literal["busy", "down", "broken", "refused", "final"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failed attempt. `busy` (asked to slow down) and `down` may pass; `refused` is this request's, `final` all's.
+    """A failed attempt. `busy` (asked to slow down), `down` (nobody there) and `broken` (somebody is there, but gave no
+    answer) may pass; `refused` is this request's, `final` all's.
 
     `wait` is how many seconds the server asked to be left alone.
     """
@@ -31,15 +32,15 @@ class Fault:
     @property
     def passing(self) -> bool:
         """True where another attempt may succeed."""
-        return self.kind in ("busy", "down")
+        return self.kind in ("busy", "down", "broken")
 
 
 class UnknownProviderError(Exception):
     """litellm has never heard of a model's provider."""
 
 
-TIMED_OUT = Fault("the call timed out", "down")
-CUT = Fault("the reply was cut off", "down")
+TIMED_OUT = Fault("the call timed out", "broken")
+CUT = Fault("the reply was cut off", "broken")
 NO_COMPLETION = Fault("the reply was no chat completion", "final")
 
 _CODES = frozenset(
@@ -54,7 +55,8 @@ _CODES = frozenset(
 _TOO_LONG = re.compile(rb"maximum context length|context_length_exceeded|exceed_context_size|context size", re.I)
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_not_active", "Arrearage"})
 _BUSY = frozenset({429, 503, 529})
-_PASSING = frozenset({408, 409, 425, 500, 502, 504, 520, 521, 522, 523, 524})
+_BROKEN = frozenset({408, 409, 425, 500})
+_DOWN = frozenset({502, 504, 520, 521, 522, 523, 524})  # of a gateway, for what stands behind it
 _REFUSED = frozenset({400, 413, 415, 422, 501})
 TOO_LONG = "the prompt is longer than the model's context"
 _UNUSABLE = re.compile(
@@ -78,13 +80,13 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: bytes, now: f
         return Fault(reason, "final")
     if status in _BUSY:
         return Fault(reason, "busy", asked_wait(headers, now))
-    if status in _PASSING:
-        return Fault(reason, "down", asked_wait(headers, now))
+    if status in _BROKEN | _DOWN:
+        return Fault(reason, "down" if status in _DOWN else "broken", asked_wait(headers, now))
     if status in _REFUSED:
         if _TOO_LONG.search(body):
             return Fault(f"HTTP {status}: {TOO_LONG}", "final")
         return Fault(reason, "refused")
-    return Fault(reason, "down" if status >= 500 else "final")
+    return Fault(reason, "broken" if status >= 500 else "final")
 
 
 def _code(body: bytes) -> str:

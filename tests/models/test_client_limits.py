@@ -203,9 +203,9 @@ def test_a_limit_of_which_something_is_left_asks_for_no_wait() -> None:
         (307, b"", "HTTP 307", "final"),
         (429, b'{"error": {"code": "insufficient_quota"}}', "HTTP 429 (insufficient_quota)", "final"),
         (429, b"secret", "HTTP 429", "busy"),
-        (500, b"[" * 100_000, "HTTP 500", "down"),
+        (500, b"[" * 100_000, "HTTP 500", "broken"),
         (529, b'{"error": {"type": "overloaded_error"}}', "HTTP 529 (overloaded_error)", "busy"),
-        (599, b"null", "HTTP 599", "down"),
+        (599, b"null", "HTTP 599", "broken"),
     ],
 )
 def test_a_status_is_told_without_the_servers_words(status: int, body: bytes, reason: str, kind: str) -> None:
