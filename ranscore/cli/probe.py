@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ranscore.cli._options import AllowRemote, ApiBase, ProgramFile
+from ranscore.cli._options import AllowRemote, ApiBase, ProgramFile, SplitFile
 
 if TYPE_CHECKING:
     from ranscore.probing import Failure, ProbeReport, Share
@@ -31,6 +31,7 @@ def command(
         list[str] | None,
         typer.Option("--dataset", help="An open dataset, repeat for several; the demonstration cohorts otherwise."),
     ] = None,
+    split: SplitFile = None,
     names: Annotated[
         list[str] | None, typer.Option("--probe", help="Only this transformation; repeat for several.")
     ] = None,
@@ -55,6 +56,7 @@ def command(
     from ranscore.labelling._tables import check_output
     from ranscore.probes import pick_probes
     from ranscore.probing import open_probed, run_probes
+    from ranscore.splitting import development_part, load_split, tuned_on
 
     if output:
         if output.suffix.lower() != ".csv":
@@ -62,6 +64,12 @@ def command(
         check_output(output)
     frozen, probes = load_frozen(program), pick_probes(names or ())
     answering, cohorts = choose_model(frozen, model, api_base), open_probed(datasets or ())
+    if split and len(cohorts) != 1:
+        raise InputError(f"--split {split}: it belongs to one dataset; expected one --dataset beside it.")
+    if split:
+        cohorts = (development_part(cohorts[0], load_split(split)),)
+    for cohort in cohorts:
+        tuned_on(frozen, cohort)  # what may be its held-out part is not shown
     with progress_bar() as progress:
         found = run_probes(
             frozen, probes, cohorts, answering, reports=reports, carriers=carriers, seed=seed, progress=progress

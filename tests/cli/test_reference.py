@@ -224,6 +224,7 @@ def test_a_program_tuned_with_a_split_is_scored_on_its_held_out_part(run: Run, s
         ("stability", *data, "--program", "p.json"),
         ("compare", "p.json", "p.json", *data),
         ("report", "p.json", *data),
+        ("probe", *data, "--program", "p.json"),
     ):
         code, out, said = run(*command)
         assert (code, out) == (2, ""), command
@@ -232,6 +233,9 @@ def test_a_program_tuned_with_a_split_is_scored_on_its_held_out_part(run: Run, s
     assert (code, "on small, 42 reports" in out, "all figures here are too good" in out) == (0, True, True)
     code, out, _ = run("stability", *data, "--split", "s.json", "--program", "p.json", "--repeats", 2, "--json")
     assert (code, json.loads(out)["reports"]) == (0, 42)
+    few = ("--probe", "repeat_report", "--reports", 3, "--carriers", 0)
+    code, out, _ = run("probe", *data, "--split", "s.json", "--program", "p.json", *few)
+    assert (code, "repeat_report" in out) == (0, True)
     assert run("optimize", "--label", "Pneumothorax", *data, *quick)[0] == 0
     assert run("compile", *data, "-o", "all.json", "--no-golden")[0] == 0
     code, _, said = run("evaluate", *data, "--program", "all.json", "--split", "s.json", "--part", "heldout")
