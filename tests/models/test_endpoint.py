@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -445,8 +446,9 @@ def test_a_vllm_server_that_is_not_there_is_an_input_error() -> None:
         label_reports(PROGRAM, REPORTS, open_model(QWEN, api_base=base, retries=0, cache=False))
 
 
-def test_a_provider_that_nobody_knows_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_that_nobody_knows_is_an_input_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A route that litellm has never heard of stops at the first call, which never leaves the machine."""
     monkeypatch.setenv("RANSCORE_ALLOW_REMOTE", "1")
+    monkeypatch.setenv("RANSCORE_REMOTE_LOG", str(tmp_path))
     with pytest.raises(InputError, match=r"(?i)provider not provided"):
         label_reports(PROGRAM, REPORTS, open_model("nosuch/model", retries=0, cache=False))
