@@ -37,6 +37,9 @@ def test_a_stopped_round_is_killed_whole_and_a_second_one_is_refused(make_site: 
     site = make_site("demo-en", trials=5000)
     kept: list[Kept] = []
     keeper = RoundKeeper(kept.append)
+    tracker = Tracker.open(site.desk.mlruns)  # other tests track their runs there too
+    filters = {"dataset_digest": site.desk.dataset.digest, "ranscore.finding": "pneumothorax"}
+    before = {r.info.run_id for r in tracker._search("tags.`ranscore.kind` = 'optimize'", filters)}
     with TestClient(make_app(site.desk, site.gate, keeper, site.setting), base_url=site.root) as client:
         client.headers.update({"origin": site.root, "x-ranscore-csrf": site.gate.csrf_token("anna")})
         try:
@@ -53,9 +56,8 @@ def test_a_stopped_round_is_killed_whole_and_a_second_one_is_refused(make_site: 
     assert shown["state"]["status"] == "stopped"
     assert kept == []
     assert site.desk.reviewed["pneumothorax"].origin == "seed"
-    tracker = Tracker.open(site.desk.mlruns)
-    filters = {"dataset_digest": site.desk.dataset.digest, "ranscore.finding": "pneumothorax"}
-    runs = tracker._search("tags.`ranscore.kind` = 'optimize'", filters)
+    found = tracker._search("tags.`ranscore.kind` = 'optimize'", filters)
+    runs = [r for r in found if r.info.run_id not in before]
     assert [r.info.status for r in runs] == ["KILLED"]
     rounds = tracker._search("tags.`ranscore.kind` = 'round'", {"mlflow.parentRunId": runs[0].info.run_id})
     assert [r.info.status for r in rounds] == ["FINISHED"]
