@@ -23,7 +23,7 @@ _CACHE = tempfile.TemporaryDirectory(prefix="ranscore-tests-", ignore_cleanup_er
 os.environ["DSPY_CACHEDIR"] = _CACHE.name
 
 # No test fails for being slow.
-settings.register_profile("ranscore", deadline=None)
+settings.register_profile("ranscore", deadline=None, max_examples=60)
 settings.load_profile("ranscore")
 
 # A developer's own folders must not change what the tests see.

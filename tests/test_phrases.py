@@ -174,7 +174,7 @@ def test_a_phrase_that_is_wrong_in_form_is_refused(phrase: str, fault: str) -> N
     assert str(checked.value) == str(raised.value)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(st.text(alphabet="ab肺 /()?*&.…\"'\n", max_size=24) | st.text(max_size=24), st.text(max_size=60))
 def test_any_text_is_a_phrase_or_refused_and_matches_inside_one_sentence(phrase: str, text: str) -> None:
     """Whatever a person types is compiled or an InputError; a match is never empty and never crosses a sentence."""
@@ -233,7 +233,7 @@ def usable(parts: list[Part]) -> bool:
     return bool(required) and not parts[0].gap and not any(p.gap for p in parts if p.optional)
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=120)
 @given(
     st.lists(part, min_size=1, max_size=4).filter(usable),
     st.lists(st.sampled_from((*WORDS, "xx")), max_size=14),
@@ -259,7 +259,7 @@ def test_a_gap_before_a_missing_part_still_ends() -> None:
 # Normal form.
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.text() | st.text(alphabet="Ab.;?!\n\r\t -–1）（：，。；３ＡİßǅΣ肺", max_size=40))
 def test_the_normal_form_keeps_every_place(text: str) -> None:
     """It has the text's length, so that a place in one is the same place in the other."""
@@ -382,7 +382,7 @@ PARTS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PARTS) | st.characters(exclude_characters="\n"), max_size=14).map("".join))
 def test_one_line_is_normalized_character_by_character(text: str) -> None:
     """Folding, and a new line for each stop and for a space after a question mark; the length stays."""

@@ -147,7 +147,7 @@ def test_criteria_that_quote_words_are_no_rules() -> None:
     assert read_rules(render_instructions(told)) == ()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(text)
 def test_a_report_comes_out_of_its_message_as_it_went_in(report: str) -> None:
     """Between its markers stands the report, changed only where it looked like a marker."""
@@ -156,7 +156,7 @@ def test_a_report_comes_out_of_its_message_as_it_went_in(report: str) -> None:
     assert message.endswith(f"\n{REPORT_CLOSE}\nIs it there?")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(text)
 def test_no_report_holds_a_marker(report: str) -> None:
     """After neutralizing, nothing looks like the prompt's or a chat template's markers, and all else is as it was."""
@@ -182,7 +182,7 @@ def test_ordinary_signs_stay_as_they_are(report: str) -> None:
     assert neutralize(report) == report
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(text.filter(str.strip), st.integers(40, 200))
 def test_a_shortened_passage_is_the_passages_beginning(passage: str, limit: int) -> None:
     """It fits the limit, is not empty, and a passage that fits is left alone."""

@@ -72,7 +72,7 @@ def through_dspy(model: Model) -> Model:
     return replace(model, answer=None)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(hostile)
 def test_both_ways_send_the_same_bytes(text: str) -> None:
     """Whatever stands in a report, `dspy.Predict` sends what the frozen prompt holds: the report, made harmless."""

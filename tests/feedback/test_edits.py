@@ -149,7 +149,7 @@ def test_the_id_of_an_edit_follows_its_content() -> None:
     assert make_exemplar(FINDING, "Air  is\nseen.", "present", "note").id == edits[5].id
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     st.one_of(
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=18).map(" ".join),

@@ -99,7 +99,7 @@ def test_every_cell_of_a_workbook_is_text(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=100)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_protection_and_escape_are_undone(text: str) -> None:
     """Any text comes back from the apostrophe and from Office's escapes."""
