@@ -72,25 +72,26 @@ class Bucket:
         self._level -= amount
 
 
-EPOCH = 8
+EPOCH = 32
+FEW = 8.0
 GAIN = 0.3
-MAY_BE_BUSY, BUSY_AT_LEAST = 0.1, 3
+MAY_BE_BUSY, BUSY_AT_LEAST = 0.2, 5
 AFTER_BUSY = 4
 SLOWER = 2.0
 BRISK, BATCH = 0.05, 32
 LONGEST_HOLD = 16
-FORGET = 0.1
+FORGET = 0.3
 
 
 class Window:
     """How many calls may be in flight: more as long as more of them bring more answers a second, fewer on trouble.
 
-    Each epoch (as many attempts as the window is wide, later twice as many) is judged. It doubles at first, later grows
-    by its square root, and steps back where the rate of answers rose by less than a third of the growth (where answers
-    come within 50 ms, only beyond 32: to handle some at once is cheaper for this side). The share of attempts that the
-    server was too busy for, from a tenth on, cuts it by half that share; so does the share that failed otherwise, where
-    it lies above what is usual of this server by more than chance; a latency of twice what it was at the same width
-    cuts it too.
+    Each epoch (as many attempts as the window is wide, later twice as many, 32 at least) is judged. It doubles at
+    first, later grows by its square root, and steps back where the rate of answers rose by less than a third of the
+    growth (where answers come within 50 ms, only beyond 32: to handle some at once is cheaper for this side). The
+    share of attempts that the server was too busy for, from a fifth on, cuts it by half that share; so does the share
+    that failed otherwise, where it lies above what is usual of this server by more than chance; a latency of twice
+    what it was at the same width cuts it too.
     """
 
     def __init__(self, start: int, ceiling: int, now: float) -> None:
@@ -126,7 +127,8 @@ class Window:
         if busy <= MAY_BE_BUSY or self._busy < BUSY_AT_LEAST:
             busy = 0.0
         rate, latency = answered / elapsed, self._spent / max(answered, 1)
-        self.size = max(1.0, width * (1 - (busy + excess) / 2))
+        least = 1.0 if busy else min(width, FEW)  # so few at once are no cause of a failure
+        self.size = max(least, width * (1 - (busy + excess) / 2))
         if busy or excess or not answered:
             self._base, self._doubling, self._hold = None, False, AFTER_BUSY if busy else 0
         elif self._hold:
