@@ -149,11 +149,13 @@ def test_a_second_signal_ends_at_once(command: Start, faults: ModuleType, single
 
     class Silent(faults.Plan):  # type: ignore[name-defined,misc]
         def fault(self, unit: str) -> tuple[str, bool]:
-            return ("silent", False) if "Study 1" in unit else ("", False)
+            return ("silent", False) if "<report>" in unit and "Study 0." not in unit else ("", False)
 
     with faults.FaultServer(Silent()) as server:
         run = command(*arguments, "--api-base", server.base)
         run.wait_for(tmp_path / "out.csv.ledger", 1)
+        while not run.ended and not server.in_flight:
+            time.sleep(0.02)
         run.send(signal.SIGINT)
         for _ in range(100):  # the second one counts once the first was seen
             if run.ended:
