@@ -101,17 +101,23 @@ async def ask_client(base: str, prompt: FrozenPrompt, reports: Sequence[str], in
     async with opener() as client:
         rest = iter([f"{prompt.before}{text}{prompt.after}" for text in reports])
         working: set[asyncio.Task[None]] = set()
+        active = asked = 0
 
         async def work() -> None:
+            nonlocal active, asked
             for user in rest:
                 reply = await client.ask(prompt.head, user, WORDS)
                 assert reply.text in WORDS, reply
-                if in_flight is None and len(working) != client.room:
-                    if len(working) > client.room:
-                        return
+                asked += 1
+                if in_flight is None and active != client.room:
+                    if active > client.room:
+                        break
                     begin()
+            active -= 1
 
         def begin() -> None:
+            nonlocal active
+            active += 1
             task = asyncio.create_task(work())
             working.add(task)
             task.add_done_callback(working.discard)
@@ -120,6 +126,7 @@ async def ask_client(base: str, prompt: FrozenPrompt, reports: Sequence[str], in
             begin()
         while working:
             await asyncio.wait(working)
+        assert asked == len(reports), asked
         return client.room
 
 
