@@ -293,7 +293,7 @@ def _word(word: str) -> _Part:
 
 def _needs_of(stem: str, literal: str, any_ending: bool) -> frozenset[Need]:
     """What the regular expression of a word needs; of a word with other signs in it, the letters that it opens with."""
-    opening = re.match(r"[a-z0-9]*", stem)[0]  # type: ignore[index]
+    opening = "".join(re.findall(r"\A[a-z0-9]+", stem))
     if not opening:
         return frozenset({Need("inside", literal)})
     if opening != stem:

@@ -10,6 +10,8 @@ import typer
 from ranscore.cli._options import DataFolder, DatasetName, ProgramFile
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ranscore.cohort import Dataset
     from ranscore.freezing import FrozenProgram
     from ranscore.labelling._effects import Effect, Share
@@ -62,7 +64,7 @@ def _labels(frozen: FrozenProgram, cohort: Dataset, path: Path | None) -> LabelT
 
 
 def _print(file: GateFile, effect: Effect, perfect: Effect, path: Path, model: str) -> None:
-    from ranscore.cli._print import console, number, table
+    from ranscore.cli._print import console, number
 
     out = console()
     out.print(f"{path}: gate for {len(file.findings)} findings, tuned on {file.reports} reports of {file.data.dataset}")
@@ -92,6 +94,17 @@ def _print(file: GateFile, effect: Effect, perfect: Effect, path: Path, model: s
         f"{number(perfect.cascade)} (mean over findings), {number(perfect.pooled_cascade)} (pooled)"
     )
     out.print()
+    out.print(_by_finding(file, effect))
+    out.print()
+    if file.contains_report_text:
+        out.print("It may hold words of reports (exemplars): treat it as you treat the reports.")
+    out.print(file.sha256)
+
+
+def _by_finding(file: GateFile, effect: Effect) -> Table:
+    """One row a finding: how it is gated, and what that costs."""
+    from ranscore.cli._print import number, table
+
     rows = [
         [
             e.cascade.name, file.findings[e.finding].counts, f"{e.sent / max(1, file.reports):.1%}",
@@ -100,11 +113,7 @@ def _print(file: GateFile, effect: Effect, perfect: Effect, path: Path, model: s
         for e in effect.findings
     ]  # fmt: skip
     columns = ("finding", "opened by a phrase", "sent", "missed", "kappa everything", "kappa cascade", "labels changed")
-    out.print(table(columns, rows))
-    out.print()
-    if file.contains_report_text:
-        out.print("It may hold words of reports (exemplars): treat it as you treat the reports.")
-    out.print(file.sha256)
+    return table(columns, rows)
 
 
 def _share(share: Share) -> str:

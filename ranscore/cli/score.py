@@ -11,8 +11,9 @@ import typer
 from ranscore.cli._options import AllowRemote, ApiBase, Encoding, ProgramFile, Sections
 
 if TYPE_CHECKING:
-    from ranscore.api import RanScore
+    from ranscore.api import RanScore, Sides
     from ranscore.freezing import FrozenProgram
+    from ranscore.scoring import ScoreReport
 
 
 def command(
@@ -106,14 +107,29 @@ def command(
         from ranscore.freezing import write_whole
 
         write_whole(per_report, report.to_frame("reports").to_csv(index=False).encode("utf-8"))
-    if not known:
-        print_score(report) if not as_json else typer.echo(report.to_json(indent=1))
-        return
+    if known:
+        whose: Literal["both", "generated"] = "both" if corrected_sides == "both" else "generated"
+        _print_corrected(report, sides, known, whose, seed, as_json)
+    elif as_json:
+        typer.echo(report.to_json(indent=1))
+    else:
+        print_score(report)
+
+
+def _print_corrected(
+    report: ScoreReport,
+    sides: Sides,
+    known: FrozenProgram,
+    whose: Literal["both", "generated"],
+    seed: int,
+    as_json: bool,
+) -> None:
+    """The score, and what the errors of the program that gave the labels allow."""
     from ranscore.cli._compared import print_correction
+    from ranscore.cli._print import print_score
     from ranscore.correcting import correct_score
 
-    whose: Literal["both", "generated"] = "both" if corrected_sides == "both" else "generated"
-    correction = correct_score(sides.reference, sides.generated, known, policies, sides=whose, seed=seed)
+    correction = correct_score(sides.reference, sides.generated, known, report.policies, sides=whose, seed=seed)
     if as_json:
         both = {"score": report.model_dump(mode="json"), "correction": correction.model_dump(mode="json")}
         typer.echo(json.dumps(both, indent=1))

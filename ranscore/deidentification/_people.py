@@ -44,7 +44,7 @@ def name_end(text: str, at: int, *, least: int = 1, trusted: bool = False, comma
         if not found or _stops(text, found, trusted and not words, words, comma, initials):
             break
         if found[0].lower() in PARTICLES and _leads_on(text, found):
-            position = _GAP.match(text, found.end()).end()  # type: ignore[union-attr]
+            position = _past_gap(text, found.end())
             continue
         initial = len(found[0]) == 1
         if initial and words == 0 and initials == 3:
@@ -85,9 +85,14 @@ def _stops(text: str, found: re.Match[str], trusted: bool, words: int, comma: bo
     return (word.lower() in STOP and not last) or (behind == ":" and words > 0)
 
 
+def _past_gap(text: str, at: int) -> int:
+    gap = _GAP.match(text, at)
+    return gap.end() if gap else at
+
+
 def _leads_on(text: str, found: re.Match[str]) -> bool:
     """Whether a particle is followed by the rest of a name."""
-    following = _WORD.match(text, _GAP.match(text, found.end()).end())  # type: ignore[union-attr]
+    following = _WORD.match(text, _past_gap(text, found.end()))
     if following is None or following.start() == found.end():
         return False
     return following[0][0].isupper() or following[0] in PARTICLES

@@ -1,10 +1,14 @@
-"""DSPy's loggers held back: it logs whole reports and whole answers when something fails."""
+"""Calls that leave no trace of a report: DSPy logs whole reports and answers when something fails, and caches on disk."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import dspy
+
+from ranscore.models import Model
 
 
 @contextmanager
@@ -19,3 +23,11 @@ def quiet_logs(*names: str) -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def asking(model: Model) -> Iterator[None]:
+    """Inside it `dspy.Predict` asks the model for typed fields as JSON; nothing of it is logged, cached or remembered."""
+    lm = model.make_lm().copy(cache=False)
+    with quiet_logs("dspy"), dspy.context(lm=lm, adapter=dspy.JSONAdapter(), disable_history=True):
+        yield

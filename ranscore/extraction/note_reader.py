@@ -11,7 +11,7 @@ from dspy.utils.exceptions import AdapterParseError
 from pydantic import BaseModel
 
 from ranscore.errors import InputError, RanscoreError
-from ranscore.extraction._quiet import quiet_logs
+from ranscore.extraction._quiet import asking
 from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.phrases import compile_phrase, normalize
@@ -89,8 +89,7 @@ def read_note(note: ErrorNote, report: Report, program: Program, model: Model) -
     check_destination(model, [report])
     predict = dspy.Predict(make_note_signature())
     try:
-        lm = model.make_lm().copy(cache=False)
-        with quiet_logs("dspy"), dspy.context(lm=lm, adapter=dspy.JSONAdapter(), disable_history=True):
+        with asking(model):
             found = predict(
                 finding=program.name,
                 definition=" ".join(program.definition.split()),

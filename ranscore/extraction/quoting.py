@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dspy
 
-from ranscore.extraction._quiet import quiet_logs
+from ranscore.extraction._quiet import asking
 from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.prompt import neutralize
@@ -39,8 +39,7 @@ def ask_quote(program: Program, report: Report, answer: Answer, model: Model) ->
     check_destination(model, [report])
     predict = dspy.Predict(make_quote_signature())
     try:
-        lm = model.make_lm().copy(cache=False)
-        with quiet_logs("dspy"), dspy.context(lm=lm, adapter=dspy.JSONAdapter(), disable_history=True):
+        with asking(model):
             found = predict(
                 finding=program.name,
                 definition=" ".join(program.definition.split()),

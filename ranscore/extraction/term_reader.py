@@ -9,7 +9,7 @@ import dspy
 from dspy.utils.exceptions import AdapterParseError
 
 from ranscore.errors import InputError, RanscoreError
-from ranscore.extraction._quiet import quiet_logs
+from ranscore.extraction._quiet import asking
 from ranscore.guard import check_destination
 from ranscore.models import Model
 from ranscore.prompt import neutralize
@@ -50,9 +50,8 @@ def read_terms(
     """
     check_destination(model, reports)
     predict = dspy.Predict(make_term_signature())
-    lm = model.make_lm().copy(cache=False)
     found = []
-    with quiet_logs("dspy"), dspy.context(lm=lm, adapter=dspy.JSONAdapter(), disable_history=True):
+    with asking(model):
         for report in reports:
             found.append(_read(predict, report))
             if progress:

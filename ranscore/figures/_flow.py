@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -138,9 +139,10 @@ def _number(reports: int, patients: int | None) -> str:
     return f"n = {reports:,}{of}"
 
 
-def _all(counts: object) -> int | None:
-    found = list(counts)  # type: ignore[call-overload]
-    return None if None in found else sum(found)
+def _all(counts: Iterable[int | None]) -> int | None:
+    found = list(counts)
+    known = [n for n in found if n is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _height(lines: list[str]) -> float:

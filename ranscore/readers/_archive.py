@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from ranscore.errors import InputError, list_faults
@@ -54,4 +55,4 @@ def _zipped(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with archive:
         for name in sorted(archive.namelist()):
             if not name.endswith("/") and not name.startswith("__MACOSX/"):
-                yield name, lambda name=name: archive.read(name)  # type: ignore[misc]
+                yield name, partial(archive.read, name)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ranscore.catalog import data_files
-from ranscore.cli import main
 from ranscore.cohort import Dataset, read_adjudication
 from ranscore.feedback.ledger import open_ledger
 from ranscore.freezing import freeze_seed, release_path, save_frozen
@@ -23,23 +21,6 @@ DELPHI = "round,reader,finding,accuracy,kappa\n" + "".join(
     for finding in ("Pneumothorax", "Edema")
     for reader, kappa in zip("ABC", "111", strict=True)
 )
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mlruns: Path) -> Run:
-    """Runs a command in an empty folder: its exit code, what it printed, and what it said on standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RANSCORE_MLRUNS", str(mlruns))
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ranscore", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0, printed.out, printed.err
-
-    return command
 
 
 def fill(path: Path, small: Dataset, *, bad: bool = False) -> int:

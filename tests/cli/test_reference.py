@@ -15,7 +15,6 @@ import pytest
 
 import ranscore
 from ranscore.catalog import data_files
-from ranscore.cli import main
 from ranscore.cli._rounds import gather_notes
 from ranscore.cohort import Dataset, open_dataset, read_version
 from ranscore.freezing import FrozenProgram, save_frozen
@@ -24,23 +23,6 @@ from ranscore.splitting import development_part, split_reports
 
 READERS = sorted((data_files("datasets", "*/card.yaml")["demo-zh"].parent / "raters").glob("*.csv"))
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mlruns: Path) -> Run:
-    """Runs a command in an empty folder: its exit code, what it printed, and what it said on standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RANSCORE_MLRUNS", str(mlruns))
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ranscore", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0, printed.out, printed.err
-
-    return command
 
 
 def write(path: str, text: str) -> Path:

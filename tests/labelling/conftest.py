@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import os
 import signal
 import sqlite3
@@ -30,20 +29,12 @@ STATES = "Small left apical pneumothorax. Pleural effusion on the right."
 CLEAR = "The lungs are clear."
 
 
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def faults() -> ModuleType:
     """The chat server that fails as it is told."""
-    return _load("ranscore_tests_fault_server", Path(__file__).parents[1] / "models" / "fault_server.py")
+    from tests.models import fault_server
+
+    return fault_server
 
 
 def cut_down(frozen: FrozenProgram, *findings: str) -> FrozenProgram:

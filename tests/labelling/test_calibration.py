@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.util
 import math
 import random
 import sys
@@ -40,15 +39,9 @@ FINDINGS = ("pneumothorax", "edema", "fracture")
 
 def fault_server() -> ModuleType:
     """The server of tests/models, as a module."""
-    name = "ranscore_tests_calibration_server"
-    path = Path(__file__).parents[1] / "models" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    from tests.models import fault_server
+
+    return fault_server
 
 
 @pytest.fixture(scope="module")
