@@ -1,4 +1,4 @@
-"""Calls that leave no trace of a report: DSPy logs whole reports and answers when something fails, and caches on disk."""
+"""Calls that leave no trace of a report: DSPy logs whole reports and answers when something fails, and caches them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def quiet_logs(*names: str) -> Iterator[None]:
 
 @contextmanager
 def asking(model: Model) -> Iterator[None]:
-    """Inside it `dspy.Predict` asks the model for typed fields as JSON; nothing of it is logged, cached or remembered."""
+    """Inside it `dspy.Predict` asks the model for typed fields as JSON; nothing of it is logged, cached or kept."""
     lm = model.make_lm().copy(cache=False)
     with quiet_logs("dspy"), dspy.context(lm=lm, adapter=dspy.JSONAdapter(), disable_history=True):
         yield
