@@ -27,6 +27,9 @@ def command(
     max_miss: Annotated[
         float, typer.Option("--max-miss", help="Upper 95 % limit of the share of positives that may be missed.")
     ] = 0.005,
+    max_loss: Annotated[
+        float, typer.Option("--max-loss", help="Mean kappa that a model which is always right may lose by them.")
+    ] = 0.005,
     split: Annotated[Path | None, typer.Option("--split", help="Use the development part of this split alone.")] = None,
     labels: Annotated[
         Path | None,
@@ -38,14 +41,15 @@ def command(
     from ranscore.cohort import open_dataset
     from ranscore.freezing import load_frozen
     from ranscore.labelling._effects import measure_effect
-    from ranscore.labelling._tuning import gather_evidence, tune_gate
+    from ranscore.labelling._tuning import Limits, gather_evidence, tune_gate
     from ranscore.labelling.gate import save_gate
     from ranscore.splitting import development_part, load_split
 
     check_json(output)
+    limits = Limits(max_miss, max_loss)
     frozen, cohort = load_frozen(program), open_dataset(dataset, data)
     cohort = development_part(cohort, load_split(split)) if split else cohort
-    tuned = tune_gate(frozen, cohort, gather_evidence(frozen, cohort), max_miss)
+    tuned = tune_gate(frozen, cohort, gather_evidence(frozen, cohort), limits)
     answered = _labels(frozen, cohort, labels)
     effect = measure_effect(cohort, answered, tuned.sent)
     perfect = measure_effect(cohort, cohort.reference, tuned.sent)
@@ -72,7 +76,7 @@ def _print(file: GateFile, effect: Effect, perfect: Effect, path: Path, model: s
     if file.worth is None:
         out.print(
             f"everything is sent: {file.positives} positives are too few, or too many of them are missed, for an "
-            f"upper limit of {file.max_miss:g}"
+            f"upper limit of {file.max_miss:g} and a loss of kappa up to {file.max_loss:g}"
         )
     out.print(f"calls saved {_share(effect.calls)}")
     out.print(
@@ -91,7 +95,8 @@ def _print(file: GateFile, effect: Effect, perfect: Effect, path: Path, model: s
     out.print(f"kappa of the cascade against sending everything {number(effect.between)}")
     out.print(
         "were the model always right: kappa 1.000 with everything sent; with the cascade "
-        f"{number(perfect.cascade)} (mean over findings), {number(perfect.pooled_cascade)} (pooled)"
+        f"{number(perfect.cascade)} (mean over findings; loss {file.loss:.4f}, asked for up to {file.max_loss:g}), "
+        f"{number(perfect.pooled_cascade)} (pooled)"
     )
     out.print()
     out.print(_by_finding(file, effect))

@@ -15,8 +15,10 @@ from ranscore.phrases import Phrase, compile_phrase, required_words
 
 LIKE_ENOUGH = 0.75
 LEAST_TOKENS = 3
+MOST_TOKENS = 100_000  # kept with the words inside them
 _NONE, NAMED, UNDENIED, STATED = range(4)  # how a phrase stands: not at all, denied, not denied, asserted
-_START = re.compile(r"(?<![a-z0-9])[a-z0-9]|[^\sa-z0-9]")
+LEAST_INSIDE = 5  # letters of a word that counts inside another one, as `nodul` in `fibronodular`
+_TOKEN = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _MINOR = frozenset(
     re.findall(
@@ -81,6 +83,7 @@ class Finder:
     _groups: dict[str, tuple[frozenset[str], ...]] = field(init=False, repr=False)
     _by_word: dict[str, tuple[str, ...]] = field(init=False, repr=False)
     _always: tuple[str, ...] = field(init=False, repr=False)
+    _insides: dict[str, tuple[str, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         texts = sorted({p for w in self.wordings.values() for p in (*w.phrases, *w.loose)})
@@ -132,8 +135,8 @@ class Finder:
 
     def _sentence(self, text: str, low: int, high: int, denied: Sequence[tuple[int, int]]) -> Sentence:
         words, undenied = set(), set()
-        for m in _START.finditer(text, low, high):
-            found = self._words_at(text, m.start(), high)
+        for m in _TOKEN.finditer(text, low, high):
+            found = [*self._words_at(text, m.start(), high), *self._inside(m.group())]
             if found:
                 words.update(found)
                 if not any(a <= m.start() < b for a, b in denied):
@@ -151,6 +154,17 @@ class Finder:
             if rest[:k] in self._known:
                 found.append(rest[:k])
         return found
+
+    def _inside(self, token: str) -> tuple[str, ...]:
+        """The longer known words that stand in a token, not at its beginning."""
+        if len(token) <= LEAST_INSIDE:
+            return ()
+        if token not in self._insides:
+            if len(self._insides) >= MOST_TOKENS:
+                self._insides.clear()
+            parts = {token[i:j] for i in range(1, len(token)) for j in range(i + LEAST_INSIDE, len(token) + 1)}
+            self._insides[token] = tuple(parts & self._known)
+        return self._insides[token]
 
 
 def _index(groups: Mapping[str, tuple[frozenset[str], ...]]) -> tuple[dict[str, list[str]], tuple[str, ...]]:

@@ -59,18 +59,21 @@ class GateFile(Record):
     """The gate's file. `sha256` is the digest of all the rest.
 
     `missed` of `positives` reference positives were held back in cross-validation, pooled over the findings; `bound`
-    is the exact one-sided 95 % upper limit of that rate, at most `max_miss`. `reports` is the number of development
-    reports, `programs` the frozen program whose wordings it has.
+    is the exact one-sided 95 % upper limit of that rate, at most `max_miss`; `loss` is the mean kappa that a model
+    which is always right loses by them, at most `max_loss` (an estimate, no limit). `reports` is the number of
+    development reports, `programs` the frozen program whose wordings it has.
     """
 
     format: Literal["ranscore-gate-1"] = "ranscore-gate-1"
     max_miss: float
+    max_loss: float
+    loss: float
     missed: int
     positives: int
     bound: float | None
     reports: int
     saved: float
-    worth: float | None  # calls that one positive more was worth
+    worth: float | None  # calls that one positive more was worth, of a finding that has as many as the average one
     data: DataUsed
     programs: str
     findings: dict[str, GateFinding]

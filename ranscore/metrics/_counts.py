@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
@@ -62,6 +62,11 @@ class Counts:
     def _cells(self) -> Iterator[CountArray]:
         cells = (self.tp, self.fp, self.fn, self.tn, self.uncertain, self.unanswered)
         return (np.broadcast_to(cell, np.shape(self.tp)) for cell in cells)
+
+
+def counts_of(tp: Sequence[int], fp: Sequence[int], fn: Sequence[int], tn: Sequence[int]) -> Counts:
+    """The counts of k findings, where they are known already; shape (k,)."""
+    return Counts(*(np.asarray(cells, dtype=np.int64) for cells in (tp, fp, fn, tn)))
 
 
 def count(reference: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Counts:

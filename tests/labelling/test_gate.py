@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ranscore import catalog
 from ranscore.cli import main
 from ranscore.cohort import Dataset
 from ranscore.errors import DigestError, InputError
@@ -19,17 +20,22 @@ from ranscore.labelling._triggers import Finder, Wordings, group_of
 from ranscore.labelling._tuning import (
     EVERYTHING,
     LADDER,
+    MAX_LOSS,
+    Choice,
     Evidence,
+    Limits,
+    _finding,
     choose,
     folds_of,
     gather_evidence,
+    kappa_loss,
     tune_gate,
     upper_limit,
     wordings_of,
 )
 from ranscore.labelling.gate import Gate, GateFile, GateFinding, load_gate, save_gate
 from ranscore.models import open_model
-from ranscore.records import PRESENT, Report
+from ranscore.records import PRESENT, Report, SynonymRule
 from ranscore.splitting import narrow
 
 DATA = DataUsed(dataset="x", reports=1, dataset_digest="", reference_digest="")
@@ -39,8 +45,8 @@ WIDE = 0.05
 def made(**findings: GateFinding) -> Gate:
     """A gate of some findings."""
     draft = GateFile(
-        max_miss=0.01, missed=0, positives=700, bound=0.0043, reports=1, saved=0.5, worth=100, data=DATA, programs="",
-        findings=findings,
+        max_miss=0.01, max_loss=0.005, loss=0.0, missed=0, positives=700, bound=0.0043, reports=1, saved=0.5, worth=100,
+        data=DATA, programs="", findings=findings,
     )  # fmt: skip
     return Gate(draft.model_copy(update={"sha256": draft.content_digest()}))
 
@@ -107,19 +113,38 @@ def test_small_words_need_not_meet() -> None:
     assert group_of("(mild)? edema") == (("edema",),)
 
 
-def test_each_choice_of_the_ladder_sends_what_the_gate_made_of_it_sends(
+def test_what_is_counted_of_a_report_is_what_a_gate_made_without_it_does(
     part: Dataset, frozen_seed: FrozenProgram, evidence: Evidence
 ) -> None:
-    """The counting that tunes a gate and the gate that is used decide alike on every report and finding."""
-    tuned = tune_gate(frozen_seed, part, evidence, WIDE)
-    everyone = (1 << len(part.reports)) - 1
-    assert tuned.file.worth is not None
-    chosen = choose(evidence, everyone, tuned.file.worth)
-    assert len(set(chosen.values())) > 2
-    gate = Gate(tuned.file)
-    for place, report in enumerate(part.reports):
-        held = {f for f, c in chosen.items() if not evidence.sent[f][c] >> place & 1}
-        assert gate.decides(report.text) == held
+    """The counting that tunes a gate treats each report as new, words that no other report holds included."""
+    choices = (
+        Choice("stated"),
+        Choice("undenied"),
+        Choice("undenied", 0.0, 0.0),
+        Choice("undenied", 0.02, 0.01),
+        Choice("named", 1.0, 0.1),
+        EVERYTHING,
+    )
+    opened = dict.fromkeys(choices, 0)
+    for place in (0, 31, 77):
+        report = part.reports[place]
+        others = gather_evidence(frozen_seed, narrow(part, [r.report_id for r in part.reports if r != report]))
+        for choice in choices:
+            gate = made(**{f: _finding(others, f, choice, 0) for f in evidence.positives})
+            held = {f for f, sent in evidence.sent.items() if not sent[choice] >> place & 1}
+            assert gate.decides(report.text) == held
+            opened[choice] += len(evidence.sent) - len(held)
+    assert list(opened.values()) == sorted(opened.values())
+    assert len(set(opened.values())) > 3
+
+
+def test_a_word_that_no_development_report_holds_opens_a_gate_that_is_widened_by_words(evidence: Evidence) -> None:
+    """It is the rarest of all; a gate that is not widened takes no notice of it."""
+    known, (_, words) = evidence.wordings["pleural_effusion"].words, evidence.stood["pleural_effusion"]
+    new = sorted(w for w in known if not words[w])
+    assert new
+    assert set(new) == set(_finding(evidence, "pleural_effusion", Choice("undenied", words=0.0), 0).words)
+    assert not _finding(evidence, "pleural_effusion", Choice("undenied"), 0).words
 
 
 def test_no_gate_is_stricter_than_the_reader_of_the_same_wordings(part: Dataset, frozen_seed: FrozenProgram) -> None:
@@ -139,7 +164,7 @@ def test_the_bound_is_that_of_reports_which_the_gate_was_not_tuned_on(
     part: Dataset, frozen_seed: FrozenProgram, evidence: Evidence
 ) -> None:
     """Misses, positives and limit in the file are those of the held-out judgements, and the limit holds."""
-    tuned = tune_gate(frozen_seed, part, evidence, WIDE)
+    tuned = tune_gate(frozen_seed, part, evidence, Limits(WIDE))
     missed = positives = 0
     for finding, sent in tuned.sent.items():
         column = part.reference.column(finding)
@@ -149,6 +174,10 @@ def test_the_bound_is_that_of_reports_which_the_gate_was_not_tuned_on(
         assert tuned.file.findings[finding].positives == len(own)
     assert (tuned.file.missed, tuned.file.positives) == (missed, positives)
     assert tuned.file.bound == upper_limit(missed, positives) <= WIDE
+    perfect = measure_effect(part, part.reference, tuned.sent)
+    assert perfect.cascade is not None
+    assert tuned.file.loss == pytest.approx(1 - perfect.cascade)
+    assert tuned.file.loss <= MAX_LOSS
     assert 0 < tuned.file.saved < 1
     folds = folds_of(part.reports)
     assert sum(f.bit_count() for f in folds) == len(part.reports)
@@ -161,7 +190,7 @@ def test_too_few_positives_for_the_bound_send_everything(
     """No misses among n positives bound the rate by 1 - 0.05^(1/n) alone; below that nothing is held back."""
     total = sum(p.bit_count() for p in evidence.positives.values())
     assert upper_limit(0, total) == pytest.approx(1 - 0.05 ** (1 / total))
-    tuned = tune_gate(frozen_seed, part, evidence, upper_limit(0, total) / 2)
+    tuned = tune_gate(frozen_seed, part, evidence, Limits(upper_limit(0, total) / 2))
     assert tuned.file.worth is None
     assert tuned.file.saved == 0
     assert tuned.file.bound == 0
@@ -245,18 +274,49 @@ def test_a_rate_outside_nought_to_one_and_a_missing_file_are_refused(
 ) -> None:
     """Each in one sentence."""
     with pytest.raises(InputError, match=r"--max-miss 1\.5: expected a rate above 0 and below 1"):
-        tune_gate(frozen_seed, part, evidence, 1.5)
+        Limits(1.5)
+    with pytest.raises(InputError, match=r"--max-loss 0: expected a kappa above 0 and up to 1"):
+        Limits(max_loss=0)
     with pytest.raises(InputError, match="expected a gate made by `ranscore gate`"):
         load_gate(tmp_path / "none.json")
     assert not issubclass(InputError, DigestError)
 
 
-def test_words_are_found_at_their_beginning_only() -> None:
-    """`air` stands in `air bronchogram` and not in `repair`."""
-    finder = Finder({"x": Wordings(("air",), frozenset(), frozenset({"air"}))})
+def test_short_words_are_found_at_their_beginning_and_long_ones_inside_others_too() -> None:
+    """`air` stands in `air bronchogram` and not in `repair`; `nodul` stands in `fibronodular`."""
+    finder = Finder({"x": Wordings(("air",), frozenset(), frozenset({"air", "nodul"}))})
     assert finder.find("Air bronchograms.")["x"].words == {"air"}
     assert not finder.find("Repair of the valve.")["x"].words
     assert finder.find("No air.")["x"].words_undenied == frozenset()
+    assert finder.find("Fibronodular changes.")["x"].words == {"nodul"}
+    assert finder.find("No fibronodular changes.")["x"].words_undenied == frozenset()
+    assert finder.find("Air.")["x"].status > finder.find("Repair.")["x"].status == 0
+
+
+def test_near_misses_lend_a_gate_their_words_but_do_not_open_it_as_phrases() -> None:
+    """`bulla` does not count as a cyst and stands so near to one that it opens the gate where it is rare."""
+    rules = (
+        SynonymRule(means="states", phrases=("cyst",)),
+        SynonymRule(means="does_not_count", phrases=("air filled bulla",)),
+    )
+    own = wordings_of(catalog.seed_program("cavity_and_cyst").model_copy(update={"rules": rules}))
+    assert "cyst" in own.phrases
+    assert "air filled bulla" not in own.phrases
+    assert "air filled bulla" in own.loose
+    assert {"cyst", "bulla"} <= own.words
+
+
+def test_a_loss_of_kappa_ends_the_search_as_misses_do(
+    part: Dataset, frozen_seed: FrozenProgram, evidence: Evidence
+) -> None:
+    """A rare finding's missed positives weigh as much as a common one's."""
+    wide = tune_gate(frozen_seed, part, evidence, Limits(0.9, 1.0)).file
+    narrow = tune_gate(frozen_seed, part, evidence, Limits(0.9, 0.001)).file
+    assert wide.loss > 0.001 >= narrow.loss
+    assert wide.saved > narrow.saved
+    nothing = {f: 0 for f in evidence.positives}
+    assert kappa_loss(evidence, nothing) == 1
+    assert kappa_loss(evidence, dict(evidence.positives)) == 0
 
 
 def test_the_command_writes_a_gate_and_prints_what_it_costs(

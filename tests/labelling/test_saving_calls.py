@@ -59,8 +59,8 @@ def desk(tmp_path: Path) -> Path:
     findings = {f: freeze_finding(catalog.seed_program(f), source="seed") for f in FINDINGS}
     save_frozen(freeze(findings, open_model("lexical"), {}, golden=False), tmp_path / "program.json")
     draft = GateFile(
-        max_miss=0.01, missed=1, positives=900, bound=0.0053, reports=9, saved=0.5, worth=100, programs="",
-        data=DataUsed(dataset="x", reports=9, dataset_digest="", reference_digest=""),
+        max_miss=0.01, max_loss=0.005, loss=0.001, missed=1, positives=900, bound=0.0053, reports=9, saved=0.5,
+        worth=100, programs="", data=DataUsed(dataset="x", reports=9, dataset_digest="", reference_digest=""),
         findings={
             "pneumothorax": GateFinding(counts="undenied", phrases=("pneumothorax",)),
             "edema": GateFinding(counts="named", phrases=("oedema",)),
