@@ -6,16 +6,17 @@ Much wider than what the finding means on purpose: a gate asks whether a report 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ranscore.models._reading import Reading, read
-from ranscore.phrases import Phrase, compile_phrase, required_words
+from ranscore.phrases import compile_phrase, required_words
 
 LIKE_ENOUGH = 0.75
 LEAST_TOKENS = 3
-MOST_TOKENS = 100_000  # kept with the words inside them
+REMEMBERED = 20_000  # sentences, sets of words and tokens, each with what was found in them
 _NONE, NAMED, UNDENIED, STATED = range(4)  # how a phrase stands: not at all, denied, not denied, asserted
 LEAST_INSIDE = 5  # letters of a word that counts inside another one, as `nodul` in `fibronodular`
 _TOKEN = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
@@ -29,6 +30,7 @@ _MINOR = frozenset(
 )
 
 Group = tuple[tuple[str, ...], ...]  # of each part the words of which one must stand
+Place = tuple[int, tuple[str, ...]]  # where in a sentence, and the known words that begin or stand there
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +74,26 @@ class Wordings:
     passages: tuple[frozenset[str], ...] = ()
 
 
-@dataclass
 class Finder:
-    """Finds several findings' wordings in reports; the words of all of them are looked for once."""
+    """Finds several findings' wordings in reports; what it found in a sentence it remembers for a while."""
 
-    wordings: Mapping[str, Wordings]
-    _beginnings: frozenset[str] = field(init=False, repr=False)
-    _known: frozenset[str] = field(init=False, repr=False)
-    _phrases: dict[str, tuple[Phrase, tuple[frozenset[str], ...]]] = field(init=False, repr=False)
-    _groups: dict[str, tuple[frozenset[str], ...]] = field(init=False, repr=False)
-    _by_word: dict[str, tuple[str, ...]] = field(init=False, repr=False)
-    _always: tuple[str, ...] = field(init=False, repr=False)
-    _insides: dict[str, tuple[str, ...]] = field(init=False, repr=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        texts = sorted({p for w in self.wordings.values() for p in (*w.phrases, *w.loose)})
-        needs = {p: tuple(map(frozenset, required_words(p))) for p in texts}
-        self._phrases = {p: (compile_phrase(p), needs[p]) for p in texts}
-        self._groups = {p: tuple(map(frozenset, group_of(p))) for p in texts}
-        words = {w for n in needs.values() for part in n for w in part}
-        self._known = frozenset(words.union(*(w.words for w in self.wordings.values())))
+    def __init__(self, wordings: Mapping[str, Wordings]) -> None:
+        self.wordings = wordings
+        stating = sorted({p for w in wordings.values() for p in w.phrases})
+        loose = {p: tuple(map(frozenset, group_of(p))) for w in wordings.values() for p in w.loose}
+        self._phrases = {p: (compile_phrase(p), tuple(map(frozenset, required_words(p)))) for p in stating}
+        self._stating, self._always = _index({p: needs for p, (_, needs) in self._phrases.items()})
+        self._own = {f: frozenset(w.phrases) for f, w in wordings.items()}
+        self._loose = {p: group for p, group in loose.items() if group}
+        self._meeting, _ = _index(self._loose)
+        groups = [*(needs for _, needs in self._phrases.values()), *self._loose.values()]
+        known = {w for group in groups for part in group for w in part}
+        self._known = frozenset(known.union(*(w.words for w in wordings.values())))
         self._beginnings = frozenset(w[:k] for w in self._known for k in range(1, len(w) + 1))
-        index, self._always = _index(self._groups)
-        self._by_word = {w: tuple(p) for w, p in index.items()}
+        self._scan: Callable[[str], tuple[Place, ...]] = lru_cache(REMEMBERED)(self._scan_sentence)
+        self._inside: Callable[[str], tuple[str, ...]] = lru_cache(REMEMBERED)(self._find_inside)
+        self._like: Callable[[frozenset[str]], frozenset[str]] = lru_cache(REMEMBERED)(self._find_like)
+        self._meet: Callable[[frozenset[str]], frozenset[str]] = lru_cache(REMEMBERED)(self._find_meeting)
 
     def find(self, text: str) -> dict[str, Found]:
         """What the report holds of each finding."""
@@ -102,27 +101,27 @@ class Finder:
         sentences = self._sentences(reading)
         words = frozenset().union(*(s.words for s in sentences))
         undenied = frozenset().union(*(s.undenied for s in sentences))
-        candidates = {p for w in words for p in self._by_word.get(w, ())} | set(self._always)
-        status = self._statuses(reading, candidates, words)
-        met = {p for p in candidates if any(_meet(self._groups[p], s.words) for s in sentences)}
-        met_undenied = {p for p in met if any(_meet(self._groups[p], s.undenied) for s in sentences)}
+        status = self._statuses(reading, words)
+        like = frozenset().union(*(self._like(frozenset(tokens)) for _, tokens in reading.tokens))
+        met = frozenset().union(*(self._meet(s.words) for s in sentences))
+        met_undenied = frozenset().union(*(self._meet(s.undenied) for s in sentences))
         return {
             finding: Found(
-                max((status.get(p, _NONE) for p in own.phrases if p in candidates), default=_NONE),
-                _is_like(own.passages, reading),
-                frozenset(met & own.loose),
-                frozenset(met_undenied & own.loose),
+                max((status[p] for p in status.keys() & self._own[finding]), default=_NONE),
+                finding in like,
+                met & own.loose,
+                met_undenied & own.loose,
                 words & own.words,
                 undenied & own.words,
             )
             for finding, own in self.wordings.items()
         }
 
-    def _statuses(self, reading: Reading, candidates: Iterable[str], words: frozenset[str]) -> dict[str, int]:
+    def _statuses(self, reading: Reading, words: frozenset[str]) -> dict[str, int]:
         found = {}
-        for text in candidates:
+        for text in {p for w in words for p in self._stating.get(w, ())}.union(self._always):
             phrase, needs = self._phrases[text]
-            if not all(n & words for n in needs):
+            if any(part.isdisjoint(words) for part in needs):
                 continue
             kinds = {reading.status(m) for m in phrase.find(reading.text)}
             if kinds:
@@ -131,20 +130,20 @@ class Finder:
 
     def _sentences(self, reading: Reading) -> list[Sentence]:
         denied = [(r.start, r.end) for r in reading.reaches if r.kind == "negation"]
-        return [self._sentence(reading.text, *span, denied) for span in reading.sentences]
+        return [self._sentence(reading.text[low:high], low, denied) for low, high in reading.sentences]
 
-    def _sentence(self, text: str, low: int, high: int, denied: Sequence[tuple[int, int]]) -> Sentence:
-        words, undenied = set(), set()
-        for m in _TOKEN.finditer(text, low, high):
-            found = [*self._words_at(text, m.start(), high), *self._inside(m.group())]
-            if found:
-                words.update(found)
-                if not any(a <= m.start() < b for a, b in denied):
-                    undenied.update(found)
-        return Sentence(frozenset(words), frozenset(undenied))
+    def _sentence(self, sentence: str, low: int, denied: Sequence[tuple[int, int]]) -> Sentence:
+        places = self._scan(sentence)
+        undenied = (words for at, words in places if not any(a <= low + at < b for a, b in denied))
+        return Sentence(frozenset(w for _, words in places for w in words), frozenset(w for ws in undenied for w in ws))
 
-    def _words_at(self, text: str, at: int, end: int) -> list[str]:
-        rest = text[at : min(end, at + 60)]
+    def _scan_sentence(self, sentence: str) -> tuple[Place, ...]:
+        tokens = _TOKEN.finditer(sentence)
+        places = ((m.start(), (*self._words_at(sentence, m.start()), *self._inside(m.group()))) for m in tokens)
+        return tuple(place for place in places if place[1])
+
+    def _words_at(self, sentence: str, at: int) -> list[str]:
+        rest = sentence[at : at + 60]
         if _CJK.match(rest):
             rest = rest.replace(" ", "")
         found = []
@@ -155,34 +154,30 @@ class Finder:
                 found.append(rest[:k])
         return found
 
-    def _inside(self, token: str) -> tuple[str, ...]:
+    def _find_inside(self, token: str) -> tuple[str, ...]:
         """The longer known words that stand in a token, not at its beginning."""
-        if len(token) <= LEAST_INSIDE:
-            return ()
-        if token not in self._insides:
-            if len(self._insides) >= MOST_TOKENS:
-                self._insides.clear()
-            parts = {token[i:j] for i in range(1, len(token)) for j in range(i + LEAST_INSIDE, len(token) + 1)}
-            self._insides[token] = tuple(parts & self._known)
-        return self._insides[token]
+        parts = (token[i:j] for i in range(1, len(token)) for j in range(i + LEAST_INSIDE, len(token) + 1))
+        return tuple(self._known.intersection(parts))
+
+    def _find_meeting(self, words: frozenset[str]) -> frozenset[str]:
+        """The loose phrases of which every part has a word among these."""
+        near = {p for w in words for p in self._meeting.get(w, ())}
+        return frozenset(p for p in near if not any(part.isdisjoint(words) for part in self._loose[p]))
+
+    def _find_like(self, tokens: frozenset[str]) -> frozenset[str]:
+        """The findings of which a passage has most of its tokens among these."""
+        return frozenset(
+            f
+            for f, own in self.wordings.items()
+            if any(len(passage & tokens) >= LIKE_ENOUGH * len(passage) for passage in own.passages)
+        )
 
 
 def _index(groups: Mapping[str, tuple[frozenset[str], ...]]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Phrases by the words of that part which the fewest phrases share, and the phrases without any word."""
-    shared: dict[str, int] = defaultdict(int)
-    for group in groups.values():
-        for word in frozenset().union(*group):
-            shared[word] += 1
+    shared = Counter(word for group in groups.values() for word in frozenset().union(*group))
     index: dict[str, list[str]] = defaultdict(list)
     for phrase, group in groups.items():
         for word in min(group, key=lambda part: sum(shared[w] for w in part), default=()):
             index[word].append(phrase)
     return index, tuple(p for p, group in groups.items() if not group)
-
-
-def _meet(group: Sequence[frozenset[str]], words: frozenset[str]) -> bool:
-    return bool(group) and not any(part.isdisjoint(words) for part in group)
-
-
-def _is_like(passages: Sequence[frozenset[str]], reading: Reading) -> bool:
-    return any(len(wanted & tokens) >= LIKE_ENOUGH * len(wanted) for wanted in passages for _, tokens in reading.tokens)
