@@ -67,8 +67,8 @@ def _parse(line: str) -> dict[str, str]:
         raise ValueError(f"found {kind_of(found)}")
     row = {key.strip(): as_text(value) for key, value in found.items()}
     for key, text in row.items():
-        if not _is_unicode(text):
-            raise ValueError(f"{key!r} holds half a character (a lone surrogate)")
+        if not _is_unicode(key + text):
+            raise ValueError(f"{key!r:.60} holds half a character (a lone surrogate)")
     return row
 
 

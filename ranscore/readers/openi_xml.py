@@ -31,7 +31,7 @@ def read(path: Path) -> pd.DataFrame:
         try:
             rows.append(_row(file))
         except (ElementTree.ParseError, ValueError, LookupError, OSError) as fault:
-            faults.append(f"{file.relative_to(folder)}: {fault}; expected an Open-I report")
+            faults.append(f"{file.relative_to(folder)}: {fault!s:.200}; expected an Open-I report")
     if faults:
         raise list_faults(str(folder), faults)
     return text_table(path, COLUMNS, rows, [file.relative_to(folder).as_posix() for file in files], "file")

@@ -45,6 +45,14 @@ def test_all_broken_xml_files_are_named_at_once(tmp_path: Path) -> None:
     assert [line.split(": ")[1] for line in str(fault.value).splitlines()] == ["cut.xml", "page.xml"]
 
 
+def test_an_endless_name_in_a_file_does_not_make_an_endless_sentence(tmp_path: Path) -> None:
+    """What the parser quotes of the file is cut."""
+    (tmp_path / "a.xml").write_text(f"<?xml version='1.0' encoding='utf{'x' * 70_000}'?><a/>", encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.xml: .*; expected an Open-I report") as fault:
+        read_table(tmp_path)
+    assert len(str(fault.value)) < 500
+
+
 def test_the_same_report_twice_is_refused(tmp_path: Path) -> None:
     """Two files with one id are named."""
     for name in ("a.xml", "b.xml"):

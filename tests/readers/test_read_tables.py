@@ -100,6 +100,7 @@ BROKEN = {
     "json array": ("a.jsonl", b'[{"a": 1}]\n', "line 1: found a list; expected one JSON object"),
     "cut json": ("a.jsonl", b'{"a": 1}\n{"a":\n', "line 2: Expecting value at column"),
     "half a character": ("a.jsonl", b'{"a": "\\ud800"}\n', "line 1: 'a' holds half a character"),
+    "half a character in a name": ("a.jsonl", b'{"a\\ud83d": "b"}\n', r"holds half a character"),
     "no objects": ("a.jsonl", b"\n\n", "the file is empty"),
     "jsonl in latin-1": ("a.jsonl", '{"a": "\xe9"}'.encode("latin-1"), "0xe9, which is not UTF-8"),
     "no parquet": ("a.parquet", b"a,b\n1,2\n", "expected a Parquet table"),
