@@ -14,6 +14,7 @@ import pickle
 import queue
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
@@ -114,9 +115,7 @@ class Asker:
         return _pack(number, (replies, self.client.room))
 
     async def _open(self) -> Client:
-        settings = self.job.settings
-        shares = {name: settings[name] / self.askers for name in ("rpm", "tpm") if name in settings}
-        model = open_model(self.job.model, **settings | shares)
+        model = open_model(self.job.model, **_share(self.job.settings, self.askers))
         assert model.open_client is not None
         return await model.open_client().__aenter__()
 
@@ -124,6 +123,11 @@ class Asker:
         question = self.job.questions[place]
         reply: Reply = await self.client.ask(question.head, question.user(text), question.words)
         return reply
+
+
+def _share(settings: Mapping[str, Any], askers: int) -> dict[str, Any]:
+    """A model's settings for one of so many askers: what is allowed a minute is divided among them."""
+    return {name: value / askers if name in ("rpm", "tpm") else value for name, value in settings.items()}
 
 
 def _pack(number: int, held: Any) -> Rows:
@@ -187,14 +191,12 @@ class _Flow:
             else:
                 return
 
-    def _run(self, source: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    def _run(self, source: Iterator[Any]) -> Generator[tuple[Any, Any], None, None]:
         here = {"label_selector": {"ray.io/node-id": self.ray.get_runtime_context().get_node_id()}, "num_cpus": 0}
         pieces = self.ray.util.queue.Queue(actor_options=here)
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         try:
-            start = self.ray.data.from_items([0])
-            feed = start.map_batches(_feed, fn_args=(pieces,), batch_size=1, max_retries=0, **here)
-            drain = threading.Thread(target=_drain, args=(self.work(feed), results), daemon=True)
+            drain = threading.Thread(target=_drain, args=(self._pipeline(pieces, here), results), daemon=True)
             drain.start()
             for number, piece in self.under_way.items():
                 pieces.put((number, self.content(piece)))
@@ -206,6 +208,13 @@ class _Flow:
             drain.join()
         finally:
             pieces.shutdown(force=True)
+
+    def _pipeline(self, pieces: Any, here: dict[str, Any]) -> Any:
+        """`feed -> work`; the feed asks for no core, so that Ray Data does not make one task of both."""
+        with warnings.catch_warnings():  # Ray means to name `max_retries` and `max_task_retries` in another way
+            warnings.simplefilter("ignore", DeprecationWarning)
+            start = self.ray.data.from_items([0])
+            return self.work(start.map_batches(_feed, fn_args=(pieces,), batch_size=1, max_retries=0, **here))
 
     def _fill(self, pieces: Any, source: Iterator[Any]) -> bool:
         """Puts pieces in while there is room for more; False when the source has no more."""
