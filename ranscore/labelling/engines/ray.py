@@ -265,6 +265,7 @@ def _ray(workers: int) -> Iterator[Any]:
     """Ray, started here unless RAY_ADDRESS names a cluster; its own handlers of signals are put aside."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # what Ray says of workers that died
     check()
     import ray
     import ray.data
