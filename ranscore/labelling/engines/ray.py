@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LIVES = 3  # how often Ray Data takes a piece up again, and how often the whole pipeline is started again
 PACKET = 64  # units that travel together
 CALLS = 10  # packets that one asker works on at a time, for each server
+SLIGHT = 0.01  # of a core: askers wait, and one whose machine died must find a place on a machine that is full
 Rows = dict[str, Any]  # one piece: its number, and what it holds, pickled
 _END = object()
 _readers: dict[str, Reader] = {}
@@ -81,8 +82,8 @@ def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
             pool = ray.data.ActorPoolStrategy(
                 size=askers, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls
             )
-            told = {"fn_constructor_args": (job, askers), "batch_size": 1, "num_cpus": 1, "max_task_retries": LIVES}
-            return pieces.map_batches(Asker, compute=pool, **told)
+            told = {"fn_constructor_args": (job, askers), "batch_size": 1, "max_task_retries": LIVES}
+            return pieces.map_batches(Asker, compute=pool, num_cpus=SLIGHT, **told)
 
         def most() -> int:
             """As `local`: one packet at first, then twice what the client has room for, and some to spare."""
