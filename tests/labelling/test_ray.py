@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -249,3 +252,40 @@ def test_limits_of_an_endpoint_hold_for_its_askers(
             assert {reason for _, _, reason in corpus.missing()} == {"the call timed out"}
         with opened(source, narrow, open_model("hosted_vllm/x", api_base=server.base), tmp_path / "l") as corpus:
             assert corpus.shape.count_missing() == done.failed > 0
+
+
+@pytest.fixture
+def folder_of_ray() -> Iterator[Path]:
+    """A short name, since Ray's sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def extract(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`ranscore extract --engine ray` in a process of its own."""
+    command = [sys.executable, "-m", "ranscore", "extract", *map(str, arguments), "--engine", "ray"]
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": root} | environment, cwd=root, capture_output=True, text=True
+    )
+
+
+def test_ray_says_nothing_and_keeps_no_text(single_file: Path, tmp_path: Path, folder_of_ray: Path) -> None:
+    """The command prints what it prints without Ray; no report's text stands in Ray's logs."""
+    source = write_reports(tmp_path / "in.csv", [f"FINDINGS: The lungs are clear. Xyzzy{n}." for n in range(60)])
+    done = extract(source, "-o", tmp_path / "t.csv", "--program", single_file, RAY_TMPDIR=str(folder_of_ray))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"{tmp_path / 't.csv'}: 60 reports x 1 findings, coverage 100.00%."]
+    files = [path for path in folder_of_ray.rglob("*") if path.is_file()]
+    assert any("ray-data" in str(path) for path in files)
+    assert not [path for path in files if b"Xyzzy" in path.read_bytes()]
+
+
+def test_a_cluster_that_is_not_there_is_said(single_file: Path, tmp_path: Path) -> None:
+    """RAY_ADDRESS of nobody: one sentence, exit code 2."""
+    source = write_reports(tmp_path / "in.csv", varied(3))
+    done = extract(source, "-o", tmp_path / "t.csv", "--program", single_file, RAY_ADDRESS="127.0.0.1:1")
+    assert done.returncode == 2
+    assert "no cluster answers at RAY_ADDRESS=127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr

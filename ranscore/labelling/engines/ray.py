@@ -13,6 +13,7 @@ import os
 import pickle
 import queue
 import signal
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -31,9 +32,17 @@ if TYPE_CHECKING:
     from ranscore.labelling._desk import Desk, Unit
 
 LIVES = 3  # how often Ray Data takes a piece up again, and how often the whole pipeline is started again
+LEAVE = 10.0  # seconds that a pipeline has to end
 PACKET = 64  # units that travel together
 CALLS = 10  # packets that one asker works on at a time, for each server
 SLIGHT = 0.01  # of a core: askers wait, and one whose machine died must find a place on a machine that is full
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # what it says of workers that died
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that outlives its Ray starts another
+}
 Rows = dict[str, Any]  # one piece: its number, and what it holds, pickled
 _END = object()
 _readers: dict[str, Reader] = {}
@@ -196,9 +205,9 @@ class _Flow:
         here = {"label_selector": {"ray.io/node-id": self.ray.get_runtime_context().get_node_id()}, "num_cpus": 0}
         pieces = self.ray.util.queue.Queue(actor_options=here)
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        drain = threading.Thread(target=_drain, args=(self._pipeline(pieces, here), results), daemon=True)
+        drain.start()
         try:
-            drain = threading.Thread(target=_drain, args=(self._pipeline(pieces, here), results), daemon=True)
-            drain.start()
             for number, piece in self.under_way.items():
                 pieces.put((number, self.content(piece)))
             while self._fill(pieces, source) or self.under_way:
@@ -208,7 +217,8 @@ class _Flow:
             pieces.put(None)
             drain.join()
         finally:
-            pieces.shutdown(force=True)
+            pieces.shutdown(force=True)  # where the pipeline still runs, it breaks
+            drain.join(LEAVE)
 
     def _pipeline(self, pieces: Any, here: dict[str, Any]) -> Any:
         """`feed -> work`; the feed asks for no core, so that Ray Data does not make one task of both."""
@@ -264,9 +274,8 @@ def _cause(fault: BaseException) -> BaseException:
 @contextmanager
 def _ray(workers: int) -> Iterator[Any]:
     """Ray, started here unless RAY_ADDRESS names a cluster; its own handlers of signals are put aside."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # what Ray says of workers that died
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     check()
     import ray
     import ray.data
@@ -275,8 +284,7 @@ def _ray(workers: int) -> Iterator[Any]:
     ours = not ray.is_initialized()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if ours:
-        here: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if os.environ.get("RAY_ADDRESS") else here))
+        _start(ray, workers)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -286,6 +294,37 @@ def _ray(workers: int) -> Iterator[Any]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _start(ray: Any, workers: int) -> None:
+    where = os.environ.get("RAY_ADDRESS")
+    here = {} if where else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        if where and "/" not in where and ":" in where:  # Ray would wait for it without end
+            host, port = where.rsplit(":", 1)
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        with _hushed():
+            ray.init(log_to_driver=False, logging_level="critical", **here)
+    except Exception as fault:  # Ray raises many kinds
+        what = f"no cluster answers at RAY_ADDRESS={where}" if where else "Ray does not start here"
+        said = str(fault).split("\n", 1)[0]
+        raise InputError(
+            f"--engine ray: {what} ({type(fault).__name__}: {said}); expected a machine on which `ray start --head` "
+            "works, or RAY_ADDRESS naming such a cluster; --engine local needs no Ray."
+        ) from None
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without standard error, where the compiled part of Ray says what its level of logging is."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _settings(context: Any) -> Any:
