@@ -210,6 +210,18 @@ def test_a_dead_endpoint_is_asked_once(cluster: None, narrow: FrozenProgram, tmp
     assert recorded(tmp_path / "l") <= 1
 
 
+def test_what_a_worker_lacks_is_said(
+    cluster: None, narrow: FrozenProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that only the driver has: the sentence that says so, from the worker that needs it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "only-here")  # Ray's workers were begun without it
+    source = write_reports(tmp_path / "in.csv", varied(3))
+    model = open_model("openai/x", api_base="http://127.0.0.2:9/v1")
+    with opened(source, narrow, model, tmp_path / "l") as corpus, pytest.raises(InputError, match="OPENAI_API_KEY"):
+        corpus.label(engine="ray", workers=2)
+    assert recorded(tmp_path / "l") == 0
+
+
 def test_what_was_begun_is_finished_at_a_stop(
     cluster: None, narrow: FrozenProgram, tmp_path: Path, faults: ModuleType, small_blocks: None
 ) -> None:
