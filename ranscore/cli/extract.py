@@ -97,7 +97,6 @@ def command(
     for path in (output, ways) if ways else (output,):
         check_output(path)
     check_engine(engine)
-    _check_limits(engine, {"--rpm": rpm, "--tpm": tpm, "--timeout": timeout})
     stream = open_stream(reports, reader, encoding, sections)
     by = group_by(grouping)
     answering = choose_model(frozen, model, api_base, by, {"rpm": rpm, "tpm": tpm, "timeout": timeout})
@@ -164,17 +163,6 @@ def _tell_lacking(frozen: FrozenProgram) -> None:
             f"The program was frozen without {names} (RANSCORE_HOME), so No Finding, which depends on every finding, "
             "cannot be derived; freeze one that has it with `ranscore compile`.",
             err=True,
-        )
-
-
-def _check_limits(engine: str, limits: Mapping[str, float | None]) -> None:
-    """Raises InputError for limits that the askers of a cluster would each take for themselves."""
-    from ranscore.errors import InputError
-
-    given = [name for name, value in limits.items() if value is not None]
-    if engine == "ray" and given:
-        raise InputError(
-            f"--engine ray: {', '.join(given)} would hold for each machine alone; expected --engine local."
         )
 
 

@@ -85,7 +85,10 @@ def open_model(
     }  # fmt: skip
     if given:
         settings["api_base"] = ",".join(without_credentials(a) for a in given)
-    unusual = {"cache": (cache, True), "logprobs": (logprobs, False), "constrain": (constrain, True)}
+    unusual: dict[str, tuple[Any, Any]] = {
+        "cache": (cache, True), "logprobs": (logprobs, False), "constrain": (constrain, True),
+        "rpm": (rpm, None), "tpm": (tpm, None), "timeout": (timeout, 60.0),
+    }  # fmt: skip
     settings |= {option: value for option, (value, usual) in unusual.items() if value != usual}
     tuning = tuning or Tuning(start=concurrency, timeout=timeout, retries=retries, rpm=rpm, tpm=tpm, patience=patience)
     behind = _Endpoint(name, given, key, temperature, limit, thinking, logprobs, constrain, tuning, clock)
