@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ranscore.freezing import FrozenProgram
+from ranscore.freezing import FrozenProgram, load_frozen
 from ranscore.labelling import _desk
 from ranscore.models import open_model
 from tests.labelling.conftest import Command, label, recorded, varied, write_reports
@@ -87,12 +88,50 @@ def test_kill_9_of_an_embedded_run_ends_its_workers_too(
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
+def test_a_worker_killed_at_its_work_loses_nothing(
+    command: Start, single: FrozenProgram, single_file: Path, tmp_path: Path
+) -> None:
+    """Others take its place, and the table is the same."""
+    source, output, ledger = write_reports(tmp_path / "in.csv", varied(6100)), tmp_path / "out.csv", tmp_path / "led"
+    run = command(source, "-o", output, "--program", single_file, "--workers", 2, "--ledger", ledger)
+    run.wait_for(ledger, 1)
+    os.kill(first_worker(run), signal.SIGKILL)
+    assert run.end()[0] == 0
+    label(source, single, open_model("lexical"), tmp_path / "other", tmp_path / "whole.csv")
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_worker_killed_as_it_starts_loses_nothing(command: Start, tmp_path: Path) -> None:
+    """Nor does the start wait for ever for it to read prompts that no pipe holds."""
+    source, output = write_reports(tmp_path / "in.csv", varied(100)), tmp_path / "out.csv"
+    run = command(source, "-o", output, "--workers", 2)
+    os.kill(first_worker(run), signal.SIGKILL)
+    assert run.end()[0] == 0
+    label(source, load_frozen(), open_model("lexical"), tmp_path / "other", tmp_path / "whole.csv")
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def first_worker(run: Command) -> int:
+    """A worker process of a command, as soon as there is one."""
+    while not (workers := [child for child in children(run.pid) if "spawn_main" in begun_as(child)]):
+        time.sleep(0.001)
+    return workers[0]
+
+
 def children(pid: int) -> list[int]:
     """The children of a process, on Linux."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     if not path.exists():
         pytest.skip("the children of a process are only told by Linux")
     return [int(child) for child in path.read_text().split()]
+
+
+def begun_as(pid: int) -> str:
+    """A process's command line, on Linux; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def test_two_at_once_share_the_work(command: Start, server: Any, single_file: Path, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
+from multiprocessing.context import SpawnContext
+from multiprocessing.queues import Queue
 from typing import TYPE_CHECKING
 
 from ranscore.errors import RanscoreError
@@ -43,11 +45,23 @@ def label(job: Job, model: Model, desk: Desk, workers: int) -> None:
             desk.labelled(block, reader.label(block.texts))
 
 
-def _begin(job: Job) -> None:
+def give_out(job: Job, workers: int, context: SpawnContext) -> Queue[Job]:
+    """The job, once for each worker.
+
+    As an argument it would stop the start of a worker that dies: what starts a process writes its arguments into a
+    pipe, and waits for ever where nobody reads them.
+    """
+    jobs: Queue[Job] = context.Queue()
+    jobs.cancel_join_thread()
+    for _ in range(workers):
+        jobs.put(job)
+    return jobs
+
+
+def _begin(jobs: Queue[Job]) -> None:
     """A worker process: leaves Ctrl-C to its parent and ends with it, also where that was killed."""
     global _reader
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         parent = parent_process()
@@ -56,6 +70,8 @@ def _begin(job: Job) -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    job = jobs.get()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # not before: who waits in vain for a job is ended by it
     _reader = Reader(job)
 
 
@@ -74,7 +90,9 @@ class _Pool:
     def run(self) -> None:
         source = self.desk.blocks()
         while True:
-            pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _begin, (self.job,))
+            context = get_context("spawn")
+            jobs = give_out(self.job, self.workers, context)
+            pool = ProcessPoolExecutor(self.workers, context, _begin, (jobs,))
             under_way: dict[Future[Labels], Block] = {}
             try:
                 while self._fill(pool, under_way, source):
@@ -91,11 +109,12 @@ class _Pool:
     ) -> bool:
         """Keeps two blocks a worker under way; False when nothing is left."""
         while len(under_way) < 2 * self.workers:
-            block = self.again[0] if self.again else next(source, _END)
+            block = None if self.again else next(source, _END)
             if isinstance(block, Block):
-                under_way[pool.submit(_label, block.texts)] = block
-                if self.again:
-                    self.again.popleft()
+                self.again.append(block)  # so that it is not lost where the pool breaks now
+            if self.again:
+                under_way[pool.submit(_label, self.again[0].texts)] = self.again[0]
+                self.again.popleft()
             elif block is None and not under_way:
                 time.sleep(PAUSE)
             elif block is None:
@@ -116,8 +135,9 @@ class _Pool:
         self.deaths += 1
         if self.deaths > DEATHS:
             raise RanscoreError(
-                f"worker processes died {self.deaths} times (out of memory?); what was labelled before is kept: run "
-                "the same command again with fewer --workers."
+                f"worker processes died {self.deaths} times (out of memory, or started by a script without "
+                "`if __name__ == '__main__':`?); what was labelled before is kept: run the same command again with "
+                "fewer --workers."
             )
 
 
