@@ -161,7 +161,7 @@ def _label(reports: Sequence[Report], made: RanScore, progress: Progress | None)
     from ranscore.labelling.batch import extract
 
     advance = progress(len(reports) * len(made.frozen.findings)) if progress else None
-    return extract(made.frozen, reports, made.model, workers=2, progress=advance).table
+    return extract(made.frozen, reports, made.model, progress=advance).table
 
 
 def score_sides(sides: Sides, policies: Policies, *, bootstrap: int = 1000, seed: int = 0) -> ScoreReport:

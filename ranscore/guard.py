@@ -158,7 +158,9 @@ def _refusal(model: str, terms: Terms, far: Sequence[str]) -> str:
         step = f"use a model on this machine, or name a host of your own institution in {VARIABLE}"
     else:
         restricted = f"{_named(terms)} is restricted and"
-        whose = restricted if terms.access == "restricted" else "nobody has said (on a card) whose reports these are; they"
+        whose = (
+            restricted if terms.access == "restricted" else "nobody has said (on a card) whose reports these are; they"
+        )
         says = f"{whose} would be sent to {', '.join(far)}{why}"
         step = f"use a model on this machine, name a trusted host in {VARIABLE}, or say --allow-remote if you may"
     return f"--model {model}: nothing was sent: {says}; {step}."

@@ -78,7 +78,7 @@ def score_heldout(
     }  # fmt: skip
     run_id = tracker.log_summary(name=f"held-out part · {dataset.name}", kind=KIND, tags=tags)
     advance = progress(len(held.reports) * len(frozen.findings)) if progress else None
-    labels = extract(frozen, held.reports, model, workers=2, progress=advance).table
+    labels = extract(frozen, held.reports, model, progress=advance).table
     report = score_labels(
         frame_of(held.reference),
         frame_of(labels),

@@ -155,7 +155,7 @@ def _label(pairs: Pairs, made: RanScore, progress: Progress | None) -> _Labels:
         texts.setdefault(report.text, report)
     reports = [report.model_copy(update={"report_id": str(n)}) for n, report in enumerate(texts.values())]
     advance = progress(len(reports) * len(made.frozen.findings)) if progress else None
-    table = extract(made.frozen, reports, made.model, workers=2, progress=advance).table
+    table = extract(made.frozen, reports, made.model, progress=advance).table
     return _Labels(table.findings, dict(zip(texts, table.values, strict=True)))
 
 

@@ -154,7 +154,7 @@ def measure_stability(
     if repeats * len(models) < 2:
         raise InputError(f"--repeats: found {repeats}, expected at least 2: one run alone cannot differ from itself.")
     order = [model for _ in range(repeats) for model in models]
-    tables = [extract(frozen, reports, model, workers=2, progress=progress).table for model in order]
+    tables = [extract(frozen, reports, model, progress=progress).table for model in order]
     levels = tuple(None if m.embedded else int(m.settings["concurrency"]) for m in order)
     findings = tables[0].findings
     runs = [table.values for table in tables]

@@ -106,7 +106,7 @@ def _label(
     reports = [r for r in cohort.reports if r.report_id in read]
     with progress_bar() as progress:
         advance = progress(len(reports) * len(frozen.findings))
-        result = extract(frozen, reports, choose_model(frozen, model, api_base), workers=2, progress=advance)
+        result = extract(frozen, reports, choose_model(frozen, model, api_base), progress=advance)
     if result.unanswered and not allow_partial:
         raise IncompleteError(
             f"{len(result.unanswered)} cells stayed unanswered (coverage {result.coverage:.2%}); run again for them, "

@@ -94,7 +94,7 @@ def _score(
 
     with progress_bar() as progress:
         advance = progress(len(cohort.reports) * len(frozen.findings))
-        table = extract(frozen, cohort.reports, model, workers=2, progress=advance, grouping=grouping).table
+        table = extract(frozen, cohort.reports, model, progress=advance, grouping=grouping).table
     report = score_labels(
         frame_of(cohort.reference), frame_of(table), policies, bootstrap=resamples, program_digest=frozen.sha256
     )

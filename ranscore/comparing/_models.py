@@ -112,7 +112,7 @@ def _score(
     from ranscore.labelling.batch import extract
 
     advance = progress(len(dataset.reports) * len(frozen.findings)) if progress else None
-    found = extract(frozen, dataset.reports, model, workers=2, progress=advance)
+    found = extract(frozen, dataset.reports, model, progress=advance)
     policies = Policies(unanswered="allow-partial", no_finding="as-given")
     frames = frame_of(dataset.reference), frame_of(found.table)
     score = score_labels(*frames, policies, bootstrap=bootstrap, seed=seed, program_digest=frozen.sha256)

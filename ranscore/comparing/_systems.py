@@ -66,7 +66,7 @@ class Sources:
         from ranscore.labelling.batch import extract
 
         advance = self.progress(len(reports) * len(frozen.findings)) if self.progress else None
-        return extract(frozen, reports, self.model_of(frozen), workers=2, progress=advance).table
+        return extract(frozen, reports, self.model_of(frozen), progress=advance).table
 
 
 @dataclass(frozen=True)

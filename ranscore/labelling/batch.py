@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, Literal
+from typing import Literal
 
 from ranscore.errors import InputError
 from ranscore.extraction.asking import VALUES, Asked, ask_reports
@@ -14,10 +12,8 @@ from ranscore.extraction.derived import gather
 from ranscore.extraction.grouped import GroupPrompt, answer_grouped
 from ranscore.extraction.module import label_table
 from ranscore.freezing import FrozenProgram, check_prompts
-from ranscore.models import Model, open_model
+from ranscore.models import Model
 from ranscore.records import UNANSWERED, Label, LabelTable, Report
-
-CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,6 @@ def extract(
     reports: Sequence[Report],
     model: Model | None = None,
     *,
-    workers: int = 1,
     progress: Callable[[int], None] | None = None,
     grouping: Literal["finding", "report"] = "finding",
 ) -> Extracted:
@@ -57,10 +52,8 @@ def extract(
         return _extract_grouped(frozen, reports, model, progress)
     if thresholds := frozen.thresholds(model):
         return _extract_by_thresholds(frozen, thresholds, reports, model, progress)
-    if workers < 2 or not model.embedded or len(reports) <= CHUNK:
-        table, failed = label_table(frozen.programs(), reports, model, progress)
-        return Extracted(table, failed)
-    return _extract_apart(frozen, reports, model, workers, progress)
+    table, failed = label_table(frozen.programs(), reports, model, progress)
+    return Extracted(table, failed)
 
 
 def _extract_by_thresholds(
@@ -107,31 +100,3 @@ def _extracted(
                     Label(report_id=report.report_id, finding=finding, value="unanswered", reason=cell.reason)
                 )
     return Extracted(gather(reports, columns), tuple(failed))
-
-
-def _extract_apart(
-    frozen: FrozenProgram, reports: Sequence[Report], model: Model, workers: int, progress: Callable[[int], None] | None
-) -> Extracted:
-    chunks = [reports[i : i + CHUNK] for i in range(0, len(reports), CHUNK)]
-    tables: list[LabelTable] = []
-    failed: list[Label] = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_label_chunk, frozen, chunk, model.name, model.settings) for chunk in chunks]
-        for job, chunk in zip(jobs, chunks, strict=True):
-            table, missing = job.result()
-            tables.append(table)
-            failed += missing
-            if progress:
-                progress(len(chunk) * len(frozen.findings))
-    joined = LabelTable(
-        report_ids=tuple(i for t in tables for i in t.report_ids),
-        findings=tables[0].findings,
-        values=tuple(v for t in tables for v in t.values),
-    )
-    return Extracted(joined, tuple(failed))
-
-
-def _label_chunk(
-    frozen: FrozenProgram, reports: Sequence[Report], model: str, settings: dict[str, Any]
-) -> tuple[LabelTable, tuple[Label, ...]]:
-    return label_table(frozen.programs(), reports, open_model(model, **settings))

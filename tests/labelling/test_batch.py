@@ -14,7 +14,7 @@ from ranscore.errors import DigestError, InputError
 from ranscore.extraction.module import label_reports
 from ranscore.freezing import FrozenProgram
 from ranscore.labelling._tables import check_output, write_labels
-from ranscore.labelling.batch import CHUNK, Extracted, extract
+from ranscore.labelling.batch import Extracted, extract
 from ranscore.models import open_model, scripted
 from ranscore.models._base import Message
 from ranscore.models.lexical import LexicalReader
@@ -87,21 +87,6 @@ def test_ids_are_kept_as_they_are_written(frozen_seed: FrozenProgram, tmp_path: 
     for suffix in (".csv", ".parquet", ".jsonl"):
         write_labels(found.table, tmp_path / f"x{suffix}")
         assert read_labels(tmp_path / f"x{suffix}").report_ids == ids
-
-
-def test_one_process_and_two_give_the_same(small: Dataset, frozen_seed: FrozenProgram) -> None:
-    """More reports than one chunk are shared between processes, and come back in their order with the same labels."""
-    copies = CHUNK // len(small.reports) + 1
-    many = [r.model_copy(update={"report_id": f"{r.report_id}/{n}"}) for n in range(copies) for r in small.reports]
-    assert len(many) > CHUNK
-    few = frozen_seed.model_copy(update={"findings": {"fracture": frozen_seed.findings["fracture"]}})
-    done: list[list[int]] = [[], []]
-    one = extract(few, many, workers=1, progress=done[0].append)
-    two = extract(few, many, workers=2, progress=done[1].append)
-    assert one == two
-    assert one.table.report_ids == tuple(r.report_id for r in many)
-    assert {v for (v,) in one.table.values} == {0, 1}
-    assert sum(done[0]) == sum(done[1]) == len(many)
 
 
 def test_progress_counts_every_cell(small: Dataset, frozen_seed: FrozenProgram) -> None:
