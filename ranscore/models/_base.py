@@ -58,7 +58,8 @@ class Model:
     `bears_on`, where a model has it, tells without a call whether an edit could change a report's answer.
     `open_client` is set for an endpoint, and asks it many questions at once. `answer_all`, where an embedded model has
     it, answers all findings' heads for one report's text in one pass, in their order. `addresses` are where text is
-    sent, none for an embedded model (see `guard`).
+    sent, none for an embedded model (see `guard`). `pace` are an endpoint's `rpm`, `tpm` and `timeout`, which change no
+    answer and so are no settings.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Model:
     open_client: Callable[[], AbstractAsyncContextManager[Client]] | None = None
     answer_all: Callable[[Sequence[Sequence[Message]], str], list[str]] | None = None
     addresses: tuple[str, ...] = ()
+    pace: dict[str, float] = field(default_factory=dict)
 
     @property
     def embedded(self) -> bool:

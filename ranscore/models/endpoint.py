@@ -85,15 +85,15 @@ def open_model(
     }  # fmt: skip
     if given:
         settings["api_base"] = ",".join(without_credentials(a) for a in given)
-    unusual: dict[str, tuple[Any, Any]] = {
-        "cache": (cache, True), "logprobs": (logprobs, False), "constrain": (constrain, True),
-        "rpm": (rpm, None), "tpm": (tpm, None), "timeout": (timeout, 60.0),
-    }  # fmt: skip
+    unusual = {"cache": (cache, True), "logprobs": (logprobs, False), "constrain": (constrain, True)}
     settings |= {option: value for option, (value, usual) in unusual.items() if value != usual}
     tuning = tuning or Tuning(start=concurrency, timeout=timeout, retries=retries, rpm=rpm, tpm=tpm, patience=patience)
     behind = _Endpoint(name, given, key, temperature, limit, thinking, logprobs, constrain, tuning, clock)
     where = tuple(map(without_credentials, direct_addresses(provider, given) or given or (provider,)))
-    return Model(name, lambda: behind.make_lm(cache), settings, open_client=behind.open_client, addresses=where)
+    pace = {"timeout": timeout} | {k: v for k, v in (("rpm", rpm), ("tpm", tpm)) if v is not None}
+    return Model(
+        name, lambda: behind.make_lm(cache), settings, open_client=behind.open_client, addresses=where, pace=pace
+    )
 
 
 @dataclass(frozen=True, repr=False)

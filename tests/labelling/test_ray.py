@@ -257,8 +257,8 @@ def test_limits_of_an_endpoint_hold_for_its_askers(
     source = write_reports(tmp_path / "in.csv", varied(40))
     with faults.FaultServer(faults.Plan(silent=0.1, heals=0.0)) as server:
         model = open_model("hosted_vllm/x", api_base=server.base, rpm=60_000, tpm=6e6, timeout=0.3)
-        told = _share(model.settings, 4)
-        assert (told["rpm"], told["tpm"], told["timeout"]) == (15_000, 1.5e6, 0.3)
+        told = _share(model.pace, 4)
+        assert told == {"rpm": 15_000, "tpm": 1.5e6, "timeout": 0.3}
         with opened(source, narrow, model, tmp_path / "l") as corpus:
             done = corpus.label(engine="ray", workers=2).progress
             assert {reason for _, _, reason in corpus.missing()} == {"the call timed out"}

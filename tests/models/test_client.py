@@ -471,7 +471,9 @@ def test_several_addresses_are_kept_without_credentials() -> None:
 def test_operational_settings_are_no_part_of_a_model() -> None:
     """What changes the answers is recorded where it is unusual; how quickly they are asked for is not."""
     plain = open_model(NAME, api_base="http://a/v1").settings
-    assert open_model(NAME, api_base="http://a/v1", rpm=10, tpm=1000, patience=1, timeout=5).settings == plain
+    paced = open_model(NAME, api_base="http://a/v1", rpm=10, tpm=1000, patience=1, timeout=5)
+    assert paced.settings == plain
+    assert paced.pace == {"rpm": 10, "tpm": 1000, "timeout": 5}
     unusual = open_model(NAME, api_base="http://a/v1", logprobs=True, constrain=False).settings
     assert unusual == plain | {"logprobs": True, "constrain": False}
 

@@ -84,14 +84,18 @@ def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
     """Asks the desk's units from one actor a machine, each with a client of its own; they share limits a minute."""
     with _ray(workers) as ray:
         askers = max(1, sum(1 for node in ray.nodes() if node["Alive"]))
-        calls = CALLS * max(1, len(model.addresses))
+        calls, pace = CALLS * max(1, len(model.addresses)), _share(model.pace, askers)
         room = 0
 
         def work(pieces: Any) -> Any:
             pool = ray.data.ActorPoolStrategy(
                 size=askers, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls
             )
-            told = {"fn_constructor_args": (job, askers), "batch_size": 1, "max_task_retries": LIVES}
+            told = {
+                "fn_constructor_args": (job, _share(model.pace, askers)),
+                "batch_size": 1,
+                "max_task_retries": LIVES,
+            }
             return pieces.map_batches(Asker, compute=pool, num_cpus=SLIGHT, **told)
 
         def most() -> int:
@@ -109,9 +113,9 @@ def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
 class Asker:
     """An actor of Ray Data that asks an endpoint; it keeps one client for all its packets."""
 
-    def __init__(self, job: Job, askers: int) -> None:
-        """Told how many share the limits a minute."""
-        self.job, self.askers = job, askers
+    def __init__(self, job: Job, pace: Mapping[str, float]) -> None:
+        """Told its share of the limits a minute."""
+        self.job, self.pace = job, pace
         self.client: Any = None
         self.opening = asyncio.Lock()
 
@@ -125,7 +129,7 @@ class Asker:
         return _pack(number, (replies, self.client.room))
 
     async def _open(self) -> Client:
-        model = open_model(self.job.model, **_share(self.job.settings, self.askers))
+        model = open_model(self.job.model, **self.job.settings, **self.pace)
         assert model.open_client is not None
         return await model.open_client().__aenter__()
 
@@ -135,9 +139,9 @@ class Asker:
         return reply
 
 
-def _share(settings: Mapping[str, Any], askers: int) -> dict[str, Any]:
-    """A model's settings for one of so many askers: what is allowed a minute is divided among them."""
-    return {name: value / askers if name in ("rpm", "tpm") else value for name, value in settings.items()}
+def _share(pace: Mapping[str, float], askers: int) -> dict[str, float]:
+    """The pace of one of so many askers: what is allowed a minute is divided among them."""
+    return {name: value if name == "timeout" else value / askers for name, value in pace.items()}
 
 
 def _pack(number: int, held: Any) -> Rows:
