@@ -91,12 +91,8 @@ def ask(job: Job, model: Model, desk: Desk, workers: int) -> None:
             pool = ray.data.ActorPoolStrategy(
                 size=askers, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls
             )
-            told = {
-                "fn_constructor_args": (job, _share(model.pace, askers)),
-                "batch_size": 1,
-                "max_task_retries": LIVES,
-            }
-            return pieces.map_batches(Asker, compute=pool, num_cpus=SLIGHT, **told)
+            told = {"batch_size": 1, "num_cpus": SLIGHT, "max_task_retries": LIVES}
+            return pieces.map_batches(Asker, fn_constructor_args=(job, pace), compute=pool, **told)
 
         def most() -> int:
             """As `local`: one packet at first, then twice what the client has room for, and some to spare."""
