@@ -18,6 +18,7 @@ from ranscore.freezing import DataUsed, write_whole
 from ranscore.labelling._triggers import NAMED, STATED, UNDENIED, Finder, Found, Wordings
 from ranscore.records import Record, digest_of
 
+FORMAT: Literal["ranscore-gate-2"] = "ranscore-gate-2"
 Counts = Literal["everything", "named", "undenied", "stated"]
 _LEAST = {"named": NAMED, "undenied": UNDENIED, "stated": STATED}
 
@@ -64,7 +65,7 @@ class GateFile(Record):
     development reports, `programs` the frozen program whose wordings it has.
     """
 
-    format: Literal["ranscore-gate-1"] = "ranscore-gate-1"
+    format: Literal["ranscore-gate-2"] = FORMAT
     max_miss: float
     max_loss: float
     loss: float
@@ -130,7 +131,13 @@ def load_gate(path: Path, max_miss: float | None = None) -> Gate:
     changed or cut.
     """
     try:
-        file = GateFile.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
+            raise InputError(
+                f"{path}: found the format {found['format']!r:.60}, expected {FORMAT!r}; make the gate again with "
+                "`ranscore gate`."
+            )
+        file = GateFile.model_validate(found)
     except OSError as fault:
         raise InputError(f"{path}: {fault.strerror}; expected a gate made by `ranscore gate`.") from None
     except ValidationError as fault:

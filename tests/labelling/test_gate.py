@@ -256,7 +256,7 @@ def test_a_gate_survives_the_way_through_its_file(tmp_path: Path) -> None:
     [
         (lambda t: t.replace('"missed": 0', '"missed": 1'), "so it was edited; make it again"),
         (lambda t: t[: len(t) // 2], "so it is cut or edited"),
-        (lambda t: t.replace("ranscore-gate-1", "ranscore-gate-9"), "format: Input should be 'ranscore-gate-1'"),
+        (lambda t: t.replace("ranscore-gate-2", "ranscore-gate-1"), "found the format 'ranscore-gate-1', expected"),
         (lambda t: "[]", "the file: Input should be"),
     ],
 )
