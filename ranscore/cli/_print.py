@@ -30,12 +30,17 @@ def span(interval: tuple[float, float] | None, sign: str = "") -> str:
     return " [no width]" if low == high else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
+def share(k: int, n: int, value: float | None, interval: tuple[float, float] | None, places: int = 3) -> str:
+    """k/n with the share and its exact 95 % interval, or `undefined`."""
+    if value is None or interval is None:
+        return "undefined"
+    low, high = interval
+    return f"{k}/{n} {value:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
+
+
 def exact(score: FindingScore) -> str:
     """Accuracy as k/n with its exact 95 % interval."""
-    if score.accuracy is None or score.accuracy_interval is None:
-        return "undefined"
-    low, high = score.accuracy_interval
-    return f"{score.tp + score.tn}/{score.n} {score.accuracy:.3f} [{low:.3f}, {high:.3f}]"
+    return share(score.tp + score.tn, score.n, score.accuracy, score.accuracy_interval)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:

@@ -110,10 +110,9 @@ def print_probes(found: ProbeReport, examples: int) -> None:
 
 def exact(share: Share) -> str:
     """k/n with the share and its exact 95 % interval."""
-    if share.share is None or share.interval is None:
-        return "undefined"
-    low, high = share.interval
-    return f"{share.k}/{share.n} {share.share:.3f} [{low:.3f}, {high:.3f}]"
+    from ranscore.cli import _print
+
+    return _print.share(share.k, share.n, share.share, share.interval)
 
 
 def _probe_row(share: Share) -> list[str]:

@@ -111,10 +111,9 @@ def _verdict(found: StabilityReport) -> list[str]:
 
 def rate(found: FlipRate) -> str:
     """k/n with the rate and its exact 95 % interval."""
-    if found.rate is None or found.interval is None:
-        return "undefined"
-    low, high = found.interval
-    return f"{found.flips}/{found.cells} {found.rate:.4f} [{low:.4f}, {high:.4f}]"
+    from ranscore.cli import _print
+
+    return _print.share(found.flips, found.cells, found.rate, found.interval, places=4)
 
 
 def _rate_row(found: FlipRate) -> list[str]:

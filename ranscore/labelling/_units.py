@@ -15,10 +15,7 @@ from typing import Any
 from ranscore.models._base import Message, Model, count_tokens
 
 # Settings that say how an endpoint is reached, not what it answers.
-HOW_REACHED = {
-    "api_base", "api_bases", "backoff", "cache", "concurrency", "direct", "max_concurrency", "rpm", "tpm",
-    "requests_per_minute", "tokens_per_minute", "retries", "timeout", "workers", "structured",
-}  # fmt: skip
+HOW_REACHED = {"api_base", "cache", "concurrency"}
 FAILED = 2  # as a byte, beside 0 and 1
 ANSWER_TOKENS = 2  # of one answer word, where nobody counts them
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 Side = Literal["reference", "generated"]
 OTHER_COLUMNS = frozenset(
-    """patient_id patient subject_id study_id dicom_id uid id group system model site source language split fold sex age
-    unnamed_0""".split()  # noqa: SIM905
-)
+    (
+        "patient_id", "patient", "subject_id", "study_id", "dicom_id", "uid", "id", "group", "system", "model", "site",
+        "source", "language", "split", "fold", "sex", "age", "unnamed_0",
+    )
+)  # fmt: skip
 _ID = "report_id"
 _WORDS = {"1": PRESENT, "1.0": PRESENT, "present": PRESENT, "true": PRESENT}
 _WORDS |= {"0": ABSENT, "0.0": ABSENT, "absent": ABSENT, "false": ABSENT}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ranscore import catalog
 from ranscore.cohort import Dataset, Panel
@@ -192,11 +192,11 @@ class Desk:
         item, reviewed = self.find(str(fields["item"]))
         report = self.reports[item.report_id]
         start, end = _span(fields, report)
-        reads_as = item.reference if item.reference in ("present", "absent") else "present"
+        reads_as: Literal["present", "absent"] = "absent" if item.reference == "absent" else "present"
         if start is None:
             raise RefusedError(422, "Nothing is marked.")
         note = ErrorNote(
-            note_id="preview", report_id=item.report_id, finding=item.finding, reads_as=reads_as,  # type: ignore[arg-type]
+            note_id="preview", report_id=item.report_id, finding=item.finding, reads_as=reads_as,
             evidence=report.text[start:end], reader="preview",
         )  # fmt: skip
         with self._asking:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ranscore.catalog import finding_name
-from ranscore.cli import main
 from ranscore.comparing import Comparison
 from ranscore.freezing import FrozenProgram, save_frozen
 from ranscore.scoring import score_finding
+from tests.cli.conftest import call
 
 KEYS = ("OPENAI_API_KEY", "HOSTED_VLLM_API_KEY", "HOSTED_VLLM_API_BASE")
 
@@ -38,18 +38,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
 
-    def run(*arguments: object) -> Result:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["ranscore", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        shown = capsys.readouterr()
-        return Result(code, shown.out, shown.err)
-
-    return run
+    return lambda *arguments: Result(*call(capsys, monkeypatch, *arguments))
 
 
 @pytest.fixture(scope="module")
